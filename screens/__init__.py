@@ -1,0 +1,1 @@
+"""Full pages of the console, and the App that hosts them."""

@@ -1,0 +1,1 @@
+"""Reusable parts of the console: plain values in, messages out."""
