@@ -1,0 +1,1 @@
+"""Everything that reads: clusters, Vault, metrics, logs, alerts, bundles."""
