@@ -64,8 +64,8 @@ LOADING: Final = Gap(Why.LOADING, "not read yet")
 Partition = Mapping[str, Kind]
 Objects = Mapping[type[Kind], Mapping[str, Partition]]
 Gaps = Mapping[tuple[type[Kind], str], Gap | None]
-"""``(kind, EVERYWHERE)`` or ``(kind, namespace)`` -> gap; an entry of ``None`` says that this part is whole. ``(kind, SOMEWHERE)``
-holds what is wrong in single places of a kind that is otherwise whole."""
+"""``(kind, EVERYWHERE)`` or ``(kind, namespace)`` -> gap; ``None`` says that this part is whole. ``(kind, SOMEWHERE)`` holds what
+is wrong in single places of a kind that is otherwise whole."""
 
 
 class State(msgspec.Struct, frozen=True):

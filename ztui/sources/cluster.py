@@ -1,0 +1,335 @@
+"""One cluster as a source of events.
+
+It connects, learns what is served, keeps one follower for each kind, falls back to single namespaces where a cluster-wide list is
+forbidden, and knows how fresh everything is. It runs until it is cancelled: an outside that fails is reported and tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from ztui.clock import Clock, within
+from ztui.errors import AbsentError, ForbiddenError, ZtuiError
+from ztui.kinds.base import CLUSTER, Kind, Malformed
+from ztui.kinds.policy import APIService
+from ztui.kinds.session import Session
+from ztui.kinds.workload import Namespace
+from ztui.sources.backoff import Backoff
+from ztui.sources.discovery import Resource, Served
+from ztui.sources.http import Http
+from ztui.sources.kube import KubeApi
+from ztui.sources.pulse import CUT_S, LOOK_S, Freshness, Pulse
+from ztui.sources.reflector import ASK_AGAIN_S, POLL_S, Feed, Progress, Reflector, gap_of
+from ztui.sources.session import Login, who_am_i
+from ztui.store import Broken, Drop, Event, Hole, Lost, Put, Whole
+from ztui.view import EVERYWHERE, Gap, Why
+
+REDISCOVER_S: Final = 300.0
+"""How often discovery is repeated where nothing tells that it changed; more often where CRDs cannot be watched."""
+
+REDISCOVER_BLIND_S: Final = 30.0
+SETTLE_S: Final = 1.0
+STREAMING_SINCE: Final = 34
+"""The minor version since which servers stream lists by default. Source: the WatchList feature gate, beta on by default."""
+
+
+class KindHealth(msgspec.Struct, frozen=True):
+    """What one follower does: for the Health screen."""
+
+    plural: str
+    group: str
+    scope: str
+    state: str
+    note: str
+    freshness: Freshness
+    silent_s: float
+    lists: int
+    restarts: int
+    events: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The connection at one moment. ``problem`` is what keeps it from working, ``cluster_id`` the uid of ``kube-system``."""
+
+    freshness: Freshness = Freshness.CONNECTING
+    problem: ZtuiError | None = None
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    server: str = ""
+    server_version: str = ""
+    cluster_id: str = ""
+    context: str = ""
+    silent_s: float = 0.0
+    latency_s: float = 0.0
+    skew_s: float | None = None
+    requests: int = 0
+    kinds: tuple[KindHealth, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class CustomResourceDefinition(Kind, frozen=True):
+    """The names of CRDs: a change says that discovery must be asked again."""
+
+    GROUP = "apiextensions.k8s.io"
+    PLURAL = "customresourcedefinitions"
+    KIND = "CustomResourceDefinition"
+    NAMESPACED = False
+    METADATA_ONLY = True
+
+
+class Cluster:
+    """The source of one target. ``namespaces`` are those to look into where the whole cluster may not be listed."""
+
+    def __init__(
+        self, http: Http, kinds: Iterable[type[Kind]], emit: Callable[[Event], None], clock: Clock, namespaces: Iterable[str] = ()
+    ) -> None:
+        self.http = http
+        self.api = KubeApi(http)
+        self.problem: ZtuiError | None = None
+        self.login = Login()
+        self.pulse = Pulse(clock, http.ping)
+        self._kinds: tuple[type[Kind], ...] = (*(kind for kind in kinds if kind is not Session), CustomResourceDefinition)
+        self._out = emit
+        self._clock = clock
+        self._namespaces = tuple(namespaces)
+        self._served: Served | None = None
+        self._news = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._crds: set[str] = set()
+        self._feed = Feed(self.api, self._emit, clock)
+        self._followers: dict[type[Kind], asyncio.Task[None]] = {}
+        self._reflectors: dict[tuple[type[Kind], str], Reflector] = {}
+        self._notes: dict[type[Kind], Progress] = {}
+        self._lost: set[type[Kind]] = set()
+        self._visible: list[str] | None = None
+
+    async def run(self) -> None:
+        """Connect and follow until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_freshness(), name="freshness")
+            await self._connect()
+            tasks.create_task(self.pulse.beat(), name="heartbeat")
+            for kind in self._kinds:
+                self._follow(tasks, kind)
+            await self._rediscover(tasks)
+
+    def retry(self) -> None:
+        """Try now what waits for its back-off."""
+        self._retry.set()
+        self._news.set()
+
+    def health(self) -> Health:
+        """The connection as it is now."""
+        kinds = tuple(self._kind_health(item) for item in self._progress())
+        target = self.http.target
+        return Health(
+            freshness=self.pulse.overall(item.freshness for item in kinds),
+            problem=self.problem or (self.pulse.error if self.pulse.silent_s > 0 else None),
+            user=self.login.user,
+            groups=self.login.groups,
+            server=target.server,
+            server_version=self.login.version,
+            cluster_id=self.login.cluster_id,
+            context=target.context,
+            silent_s=self.pulse.silent_s,
+            latency_s=self.pulse.latency_s,
+            skew_s=self.http.skew_s,
+            requests=self.api.requests,
+            kinds=kinds,
+            warnings=tuple(self.http.warnings),
+        )
+
+    async def _connect(self) -> None:
+        """Ask who we are and what is served, until there is an answer."""
+        backoff = Backoff(self._clock)
+        while True:
+            try:
+                self._served = await self.api.discover(frozenset(self._kinds))
+                self.login = await who_am_i(self.api)
+                break
+            except ZtuiError as error:
+                self.problem = error
+                for kind in (*self._kinds, Session):
+                    self._out(Hole(kind, gap_of(error)))
+                self._retry.clear()
+                await within(self._clock, backoff.failed(), self._retry)
+        self.problem = None
+        self.pulse.heard_at = self._clock.monotonic()
+        self._out(Put(self.login.as_kind()))
+        self._out(Whole(Session, frozenset({(CLUSTER, "self")})))
+
+    async def _rediscover(self, tasks: asyncio.TaskGroup) -> None:
+        """Ask again what is served when a CRD or an API service changed, and now and then in any case."""
+        while True:
+            blind = CustomResourceDefinition not in self._notes or self._notes[CustomResourceDefinition].state == "blocked"
+            await within(self._clock, REDISCOVER_BLIND_S if blind else REDISCOVER_S, self._news)
+            await self._clock.sleep(SETTLE_S)
+            self._news.clear()
+            before = self._served
+            try:
+                self._served = await self.api.discover(frozenset(self._kinds))
+            except ZtuiError:
+                continue  # The heartbeat and the followers say what is wrong; the next round asks again.
+            for kind in self._kinds:
+                if before is None or before.resolve(kind) != self._served.resolve(kind):
+                    self._follow(tasks, kind)
+
+    def _follow(self, tasks: asyncio.TaskGroup, kind: type[Kind]) -> None:
+        """Start a kind's follower, in place of the one it may have."""
+        old = self._followers.get(kind)
+        if old is not None:
+            old.cancel()
+        self._followers[kind] = tasks.create_task(self._keep(kind), name=f"follow {kind.PLURAL}")
+
+    async def _keep(self, kind: type[Kind]) -> None:
+        assert self._served is not None  # noqa: S101  followers start after discovery
+        where = self._served.resolve(kind)
+        note = self._notes[kind] = Progress(kind, EVERYWHERE, self._clock)
+        if isinstance(where, Gap):
+            note.state, note.note = "blocked", str(where)
+            self._out(Hole(kind, where, forget=where.why is Why.ABSENT))
+            return
+        if kind.SINGLE:
+            await self._poll(kind, where, note, kind.SINGLE)
+        while True:
+            await self._reflect(kind, where, EVERYWHERE)
+            await self._fall_back(kind, where)
+
+    async def _reflect(self, kind: type[Kind], where: Resource, scope: str) -> None:
+        streaming = self.login.minor >= STREAMING_SINCE
+        reflector = self._reflectors[kind, scope] = Reflector(self._feed, kind, where, scope, streaming=streaming)
+        if scope == EVERYWHERE:
+            self._notes[kind] = reflector.progress
+        await reflector.run()
+
+    async def _fall_back(self, kind: type[Kind], where: Resource) -> None:
+        """A cluster-wide list was refused: follow the namespaces that are known, until the list is allowed."""
+        names = await self._candidates()
+        if not kind.NAMESPACED and kind is not Namespace:
+            names = []
+        parts = [asyncio.ensure_future(self._part(kind, where, name)) for name in names]
+        try:
+            while True:
+                await self._clock.sleep(ASK_AGAIN_S)
+                with contextlib.suppress(ZtuiError):
+                    await self.api.page(kind, where, limit=1)
+                    return
+        finally:
+            for task in parts:
+                task.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+            for name in names:
+                self._reflectors.pop((kind, name), None)
+
+    async def _part(self, kind: type[Kind], where: Resource, namespace: str) -> None:
+        if kind is Namespace:
+            await self._poll_one(kind, where, namespace)
+        while True:
+            await self._reflect(kind, where, namespace)
+            await self._clock.sleep(ASK_AGAIN_S)
+
+    async def _candidates(self) -> list[str]:
+        """The namespaces that this user can see: those named to us, and the projects that OpenShift lists for everyone."""
+        if self._visible is None:
+            found = dict.fromkeys(self._namespaces)
+            if self._served and ("project.openshift.io", "v1", "projects") in self._served.resources:
+                with contextlib.suppress(ZtuiError):
+                    names = await self.api.names(Resource("/apis/project.openshift.io/v1", "projects", namespaced=False))
+                    found.update(dict.fromkeys(names))
+            self._visible = list(found)
+        return self._visible
+
+    async def _poll(self, kind: type[Kind], where: Resource, note: Progress, at: tuple[str, str]) -> None:
+        """Read one named object now and then: the right to it says nothing about the rest of its resource."""
+        note.state = "watching"
+        while True:
+            note.due_s = POLL_S * 2
+            try:
+                obj = await self.api.get(kind, where, *at)
+                self._out(Broken(kind, obj) if isinstance(obj, Malformed) else Put(obj))
+                self._out(Whole(kind, frozenset({at})))
+            except AbsentError:
+                self._out(Whole(kind, frozenset()))
+            except ZtuiError as error:
+                gap = gap_of(error)
+                self._out(Hole(kind, gap, forget=gap.why is Why.FORBIDDEN))
+                note.state = "blocked" if isinstance(error, ForbiddenError) else "backing off"
+                note.note = str(gap)
+            note.alive_at = self._clock.monotonic()
+            await self._clock.sleep(POLL_S)
+
+    async def _poll_one(self, kind: type[Kind], where: Resource, name: str) -> None:
+        """Keep one cluster-scoped object of a kind that may not be listed."""
+        while True:
+            try:
+                obj = await self.api.get(kind, where, None, name)
+                self._out(Broken(kind, obj) if isinstance(obj, Malformed) else Put(obj))
+            except (AbsentError, ForbiddenError):
+                self._out(Drop(kind, CLUSTER, name))
+            except ZtuiError:
+                pass  # What was read stays until the heartbeat says that it is lost.
+            await self._clock.sleep(ASK_AGAIN_S)
+
+    def _emit(self, event: Event) -> None:
+        """Pass an event on; CRDs and API services also say that discovery is out of date."""
+        match event:
+            case Put(CustomResourceDefinition() as crd):
+                if crd.name not in self._crds:
+                    self._crds.add(crd.name)
+                    self._stir()
+            case Drop(kind=kind, name=name) if kind is CustomResourceDefinition:
+                self._crds.discard(name)
+                self._stir()
+            case Put(APIService()):
+                self._stir()
+        if isinstance(event, Put) and isinstance(event.obj, Namespace) and event.obj.name == "kube-system":
+            self.login.cluster_id = event.obj.metadata.uid
+        self._out(event)
+
+    def _stir(self) -> None:
+        note = self._notes.get(CustomResourceDefinition)
+        if note is not None and note.lists:
+            self._news.set()
+
+    async def _watch_freshness(self) -> None:
+        """Turn silence into lost kinds, and end streams to a server that is gone."""
+        while True:
+            await self._clock.sleep(LOOK_S)
+            states: dict[type[Kind], tuple[Freshness, float]] = {}
+            for progress in self._progress():
+                found = self.pulse.freshness(progress)
+                states[progress.kind] = max(states.get(progress.kind, found), found, key=lambda item: item[1])
+            for kind, (fresh, silent_s) in states.items():
+                if (fresh is Freshness.LOST) != (kind in self._lost):
+                    lost = fresh is Freshness.LOST
+                    (self._lost.add if lost else self._lost.discard)(kind)
+                    self._out(Lost(kind, Gap(Why.STALE, f"no news for {silent_s:.0f} s") if lost else None))
+            if self.pulse.silent_s >= CUT_S:
+                for reflector in self._reflectors.values():
+                    reflector.cut()
+
+    def _progress(self) -> list[Progress]:
+        parts = [item.progress for (_, scope), item in self._reflectors.items() if scope != EVERYWHERE]
+        return [*self._notes.values(), *parts]
+
+    def _kind_health(self, progress: Progress) -> KindHealth:
+        blocked = progress.state == "blocked"
+        fresh, silent_s = (Freshness.LIVE, 0.0) if blocked else self.pulse.freshness(progress)
+        scope = "" if progress.scope == EVERYWHERE else progress.scope
+        return KindHealth(
+            progress.kind.PLURAL,
+            progress.kind.GROUP,
+            scope,
+            progress.state,
+            progress.note,
+            fresh,
+            silent_s,
+            progress.lists,
+            progress.restarts,
+            progress.events,
+        )
