@@ -154,7 +154,8 @@ class Cluster:
                 break
             except ZtuiError as error:
                 self.problem = error
-                for kind in (*self._kinds, Session):
+                everything: tuple[type[Kind], ...] = (*self._kinds, Session)
+                for kind in everything:
                     self._out(Hole(kind, gap_of(error)))
                 self._retry.clear()
                 await within(self._clock, backoff.failed(), self._retry)
