@@ -36,28 +36,28 @@ class Login:
         return session(self.user, self.groups, self.version, self.token_issuer, self.cluster_issuer)
 
 
-class _UserInfo(msgspec.Struct):
+class _UserInfo(msgspec.Struct, frozen=True):
     username: str = ""
     groups: tuple[str, ...] | None = None
 
 
-class _ReviewStatus(msgspec.Struct, rename="camel"):
+class _ReviewStatus(msgspec.Struct, frozen=True, rename="camel"):
     user_info: _UserInfo = _UserInfo()
 
 
-class _Review(msgspec.Struct):
+class _Review(msgspec.Struct, frozen=True):
     status: _ReviewStatus = _ReviewStatus()
 
 
-class _Version(msgspec.Struct, rename="camel"):
+class _Version(msgspec.Struct, frozen=True, rename="camel"):
     git_version: str = ""
 
 
-class _Issuer(msgspec.Struct):
+class _Issuer(msgspec.Struct, frozen=True):
     issuer: str = msgspec.field(default="", name="issuer")
 
 
-class _Claims(msgspec.Struct):
+class _Claims(msgspec.Struct, frozen=True):
     iss: str = ""
 
 
