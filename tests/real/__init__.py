@@ -1,0 +1,1 @@
+"""Tests against real servers; skipped with the reason where those are not built."""

@@ -1,0 +1,47 @@
+"""Fixtures of the real tier: one API server for the whole session, started at its first use, skipped with the reason."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import crds
+from tests.servers.kube import KubeServer, why_no_server
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Everything in this folder is `real`, and one worker runs it all, since a server for each costs 300 MB."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.real)
+            if config.pluginmanager.hasplugin("xdist"):
+                item.add_marker(pytest.mark.xdist_group("real"))
+
+
+@pytest.fixture(scope="session")
+def kube() -> Iterator[KubeServer]:
+    """A running API server without controllers; `start_controller_manager` brings those."""
+    if reason := why_no_server():
+        pytest.skip(reason)
+    with KubeServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def openshift(kube: KubeServer) -> KubeServer:
+    """The same server with the kinds of a fresh OpenShift cluster."""
+    if reason := crds.why_missing():
+        pytest.skip(reason)
+    crds.load(kube, crds.OPENSHIFT)
+    return kube
+
+
+@pytest.fixture
+def namespace(kube: KubeServer) -> str:
+    """A new namespace that can take pods; nobody cleans it up, no two tests share one."""
+    return kube.namespace(f"t-{secrets.token_hex(4)}")
