@@ -1,0 +1,1 @@
+"""A demo cluster: an OpenShift-like Kubernetes API server on loopback. It shares no code with the product it serves."""

@@ -1,0 +1,29 @@
+"""The parts of one demo cluster, together, for the modules that answer requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ztui.demo.catalogue import Catalogue
+from ztui.demo.faults import Faults
+from ztui.demo.identity import Identities
+from ztui.demo.rbac import Authorizer
+from ztui.demo.store import Store
+
+
+@dataclass
+class Cluster:
+    """State of the server; one per DemoServer."""
+
+    catalogue: Catalogue
+    store: Store
+    authorizer: Authorizer
+    identities: Identities
+    faults: Faults
+
+
+def new_cluster(seed: int) -> Cluster:
+    """An empty cluster: everything is served, nothing is stored."""
+    catalogue = Catalogue()
+    store = Store(catalogue, seed=seed)
+    return Cluster(catalogue, store, Authorizer(store), Identities(store, seed), Faults())

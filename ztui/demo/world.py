@@ -1,0 +1,188 @@
+"""Fills an empty cluster with the story in `data/`: platform, add-ons, tenants, and who may do what.
+
+The YAML is short because this module completes it: `name`, `ns`, `labels`, `age` become metadata, `@-3d` becomes a time
+stamp, a workload line becomes a Deployment, a ServiceAccount and a Service, a rule line becomes an RBAC rule. Pods and
+everything else that controllers make is made by `reconcile`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import yaml
+
+from ztui.demo import bulk, workloads
+from ztui.demo.answers import Obj
+from ztui.demo.catalogue import DATA, to_crd
+from ztui.demo.cluster import Cluster
+from ztui.demo.reconcile import Controllers
+from ztui.demo.store import Store, stamp, utc_now
+
+SCENARIOS: dict[str, tuple[str, ...]] = {
+    "default": ("platform.yaml", "operators.yaml", "addons.yaml", "tenants.yaml"),
+    "empty": ("platform.yaml",),
+}
+RBAC_API = "rbac.authorization.k8s.io/v1"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOMENT = re.compile(r"@([+-])(\d+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+CLUSTER_AGE = timedelta(days=412)
+
+
+def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controllers:
+    """Puts the whole world into the store, settled. Raises KeyError for an unknown scenario."""
+    store = cluster.store
+    rng = random.Random(seed)  # noqa: S311  # ages of a demo
+    run = Controllers(cluster, seed)
+    start = utc_now().replace(microsecond=0)
+    store.now = lambda: start - CLUSTER_AGE
+    for resource in cluster.catalogue:
+        if resource.origin == "crd":
+            store.write(cluster.catalogue.named("crd"), to_crd(resource))
+    for name in ("rbac_kubernetes.yaml", "rbac_openshift.yaml"):
+        for obj in rbac_objects(_read(name), shipped=True):
+            store.put(obj)
+    for name in SCENARIOS[scenario]:
+        _tell(store, _read(name), start, run)
+    _settle_in_the_past(store, run, start, rng)
+    if scale:
+        bulk.add(run, scale)
+    store.now = utc_now
+    return run
+
+
+def _settle_in_the_past(store: Store, run: Controllers, start: datetime, rng: random.Random) -> None:
+    """Pods and what else controllers make are some hours or days old, not all of one age."""
+    base = start - timedelta(days=2)
+    store.now = lambda: base - timedelta(minutes=rng.randrange(20_000))
+    run.settle()
+
+
+def _read(name: str) -> Any:
+    return yaml.load((DATA / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  # a safe loader
+
+
+def _tell(store: Store, chapter: Obj, start: datetime, run: Controllers) -> None:
+    """One file of the story: nodes, objects, rights, then namespaces with their workloads."""
+    for node in workloads.nodes(chapter.get("nodes") or ()):
+        store.put(_times(node, start))
+    for name, told in (chapter.get("namespaces") or {}).items():
+        space = told or {}
+        age = start + _offset(space.get("age", "@-412d"))
+        store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
+        store.put(_times(workloads.namespace(name, space), start))
+        run.settle()
+        for obj in workloads.of_namespace(name, space):
+            store.put(_times(obj, start))
+        for raw in space.get("objects") or ():
+            store.put(_times(complete(raw, name), start))
+    store.now = lambda: start - CLUSTER_AGE
+    for raw in chapter.get("objects") or ():
+        store.put(_times(complete(raw), start))
+    for obj in rbac_objects(chapter.get("rights") or {}, shipped=False):
+        store.put(obj)
+
+
+def complete(raw: Obj, namespace: str = "") -> Obj:
+    """A manifest from its short form."""
+    raw = dict(raw)
+    meta: Obj = {"name": raw.pop("name")}
+    place = raw.pop("ns", namespace)
+    if place:
+        meta["namespace"] = place
+    age = raw.pop("age", None)
+    if age:
+        meta["creationTimestamp"] = age
+    for key in ("labels", "annotations", "ownerReferences", "finalizers", "generation", "managedFields"):
+        if key in raw:
+            meta[key] = raw.pop(key)
+    return {"apiVersion": raw.pop("api", ""), "kind": raw.pop("kind"), "metadata": meta, **raw}
+
+
+def _offset(text: str) -> timedelta:
+    found = _MOMENT.fullmatch(text)
+    if not found:
+        raise ValueError(text)
+    span = timedelta(**{_UNITS[found[3]]: int(found[2])})
+    return span if found[1] == "+" else -span
+
+
+def _times(value: Any, start: datetime) -> Any:
+    """The value with every `@-3d` replaced by the moment it means."""
+    if isinstance(value, dict):
+        return {key: _times(item, start) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_times(item, start) for item in value]
+    if isinstance(value, str) and value[:1] == "@" and _MOMENT.fullmatch(value):
+        return stamp(start + _offset(value))
+    return value
+
+
+# Rights
+
+
+def rbac_objects(told: Obj, *, shipped: bool) -> Iterator[Obj]:
+    """Roles and bindings of a file; shipped ones carry the marks of reconciled defaults that the file asks for."""
+    notes = {"rbac.authorization.kubernetes.io/autoupdate": "true"} if shipped else {}
+    labels = dict(told.get("labels") or {})
+    if shipped and "labels" not in told:
+        labels = {"kubernetes.io/bootstrapping": "rbac-defaults"}
+    for kind, plural in (("ClusterRole", "clusterroles"), ("Role", "roles")):
+        for where, role in (told.get(plural) or {}).items():
+            body: Obj = {"rules": [rule(text) for text in role.get("rules") or ()]}
+            if role.get("aggregate"):
+                body["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": one} for one in role["aggregate"]]}
+            more = {**notes, **(role.get("annotations") or {})}
+            yield _rbac(kind, where, {**labels, **(role.get("labels") or {})}, more, body)
+    for kind, plural in (("ClusterRoleBinding", "clusterrolebindings"), ("RoleBinding", "rolebindings")):
+        for where, text in (told.get(plural) or {}).items():
+            marks: Obj = {}
+            if isinstance(text, dict):
+                marks, text = text, text["bind"]  # noqa: PLW2901  # the long form of the same line
+            body = _binding(text, where.partition("/")[0] if kind == "RoleBinding" else "")
+            made = _rbac(kind, where, {**labels, **marks.get("labels", {})}, {**notes, **marks.get("annotations", {})}, body)
+            yield made
+
+
+def _rbac(kind: str, where: str, labels: Obj, notes: Obj, body: Obj) -> Obj:
+    meta: Obj = {"name": where}
+    if kind in ("Role", "RoleBinding"):
+        meta = dict(zip(("namespace", "name"), where.split("/", 1), strict=True))
+    if labels:
+        meta["labels"] = labels
+    if notes:
+        meta["annotations"] = notes
+    return {"apiVersion": RBAC_API, "kind": kind, "metadata": meta, **body}
+
+
+def rule(text: str) -> Obj:
+    """A rule from `verbs groups resources [names]`, or `verbs /urls`; `read` and `write` stand for their verbs."""
+    verbs_text, *rest = text.split()
+    names = {"read": "get,list,watch", "write": "create,delete,deletecollection,get,list,patch,update,watch"}
+    verbs = names.get(verbs_text, verbs_text).split(",")
+    if len(rest) == 1:
+        return {"verbs": verbs, "nonResourceURLs": rest[0].split(",")}
+    groups = ["" if group == "core" else group for group in rest[0].split(",")]
+    made: Obj = {"verbs": verbs, "apiGroups": groups, "resources": rest[1].split(",")}
+    if len(rest) > 2:
+        made["resourceNames"] = rest[2].split(",")
+    return made
+
+
+def _binding(text: str, namespace: str) -> Obj:
+    role, _, whom = text.partition(" <- ")
+    kind, _, name = role.rpartition(" ")
+    ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": kind or "ClusterRole", "name": name}
+    return {"roleRef": ref, "subjects": [_subject(part, namespace) for part in filter(None, whom.split(", "))]}
+
+
+def _subject(text: str, namespace: str) -> Obj:
+    kind, _, name = text.partition(" ")
+    if kind == "sa":
+        place, _, account = name.rpartition("/")
+        return {"kind": "ServiceAccount", "name": account, "namespace": place or namespace}
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": {"user": "User", "group": "Group"}[kind], "name": name}
