@@ -43,6 +43,7 @@ class Credentials:
         self._seen = _signature(target.files)
         self._looked_s = clock.monotonic()
         self._asked_s: float | None = None
+        self._refused_s: float | None = None
         self._failure: LoginError | None = None
         self._static()
         self.generation = 0
@@ -92,8 +93,10 @@ class Credentials:
                 return True
             if not self._renewable:
                 return False
-            if reason != "user" and self._asked_lately():
+            now_s = self._clock.monotonic()
+            if reason != "user" and self._refused_s is not None and now_s - self._refused_s < RETRY_S:
                 return False
+            self._refused_s = now_s
             await self._renew(forced=True)
             return True
 

@@ -205,7 +205,7 @@ class _Open:
 
 def _scalar(event: yaml.ScalarEvent) -> Node:
     """Resolve a plain scalar by the JSON-compatible core of YAML 1.1; anything quoted or tagged otherwise stays text."""
-    if event.style is not None or event.tag in {"!", f"{_SAFE_TAGS}str"}:
+    if event.style or event.tag in {"!", f"{_SAFE_TAGS}str"}:
         return str(event.value)
     text = str(event.value)
     if text in {"", "~", "null", "Null", "NULL"}:
