@@ -12,20 +12,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from ztui.board import Board, Judge
 from ztui.checks.base import Check, CheckId, catalogue
 from ztui.clock import Clock, SystemClock, within
 from ztui.engines.units import SCOPE
 from ztui.errors import ZtuiError
+from ztui.frame import Frame
 from ztui.kinds.base import Kind
 from ztui.settings import Settings
 from ztui.store import Event, Hole, Store
 from ztui.view import EVERYWHERE, LOADING, Gap, State, Why
 
 if TYPE_CHECKING:
-    from ztui.sources.cluster import Cluster, Health
+    from ztui.sources.cluster import Cluster
     from ztui.sources.target import Target
 
 GATHER_S: Final = 0.01
@@ -37,31 +36,11 @@ TICK_S: Final = 0.1
 HEALTH_S: Final = 1.0
 
 
-class Frame(msgspec.Struct, frozen=True):
-    """All that a reader needs at one moment. ``board`` is ``None`` before the first tick, ``health`` before a target is found.
-
-    ``problem`` is what keeps us from having a target at all. ``loaded`` of ``kinds`` have been read or are known unreadable.
-    """
-
-    state: State = State()
-    board: Board | None = None
-    health: Health | None = None
-    problem: ZtuiError | None = None
-    loaded: int = 0
-    kinds: int = 0
-    serial: int = 0
-
-    @property
-    def settled(self) -> bool:
-        """Whether nothing is still being read for the first time."""
-        return self.kinds > 0 and self.loaded >= self.kinds
-
-
 class Core:
     """One cluster, assessed live.
 
     ``find_target`` is called when the core opens, so that an unreadable kubeconfig is a frame and not an exception; it may be
-    called again after ``retry``.
+    called again after ``retry``. ``also`` are kinds to follow beside those of the checks.
     """
 
     def __init__(
@@ -71,13 +50,14 @@ class Core:
         *,
         clock: Clock | None = None,
         cards: Mapping[CheckId, Check] | None = None,
+        also: frozenset[type[Kind]] = frozenset(),
     ) -> None:
         self.settings = settings
         self.cards = dict(cards if cards is not None else catalogue())
         self._find_target = find_target
         self._clock = clock or SystemClock()
         self._store = Store()
-        self._kinds: frozenset[type[Kind]] = frozenset(SCOPE).union(*(card.kinds for card in self.cards.values()))
+        self._kinds: frozenset[type[Kind]] = also.union(SCOPE, *(card.kinds for card in self.cards.values()))
         self._judge = Judge(
             self.cards,
             strict=settings.strict,

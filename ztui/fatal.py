@@ -1,0 +1,62 @@
+"""The last net: a bug becomes one line, a redacted report for the owner's eyes, and exit status 70. Never a local variable."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ztui import __version__
+from ztui.errors import ZtuiError
+from ztui.redact import redact
+from ztui.settings import state_dir
+from ztui.text import clean, clean_lines, plain
+
+EXIT_BUG = 70
+
+
+def known(error: BaseException) -> ZtuiError | None:
+    """The error of ours inside an exception or a group of them; ``None`` where something else is among them."""
+    found = list(_leaves(error))
+    ours = [item for item in found if isinstance(item, ZtuiError)]
+    return ours[0] if ours and len(ours) == len(found) else None
+
+
+def report(error: BaseException, environ: Mapping[str, str]) -> str:
+    """Write the report of a bug; returns the line for the user."""
+    leaf = next(_leaves(error))
+    cause = clean(redact(f"{type(leaf).__name__}: {leaf}"), limit=300)
+    where = _write(error, environ)
+    kept = f"; report: {where}" if where else ""
+    return f"ztui: a bug: {cause}{kept}. Please report it."
+
+
+def say(line: str) -> None:
+    """Write one line to stderr, whatever its encoding."""
+    sys.stderr.write(plain(line, sys.stderr.encoding) + "\n")
+
+
+def _write(error: BaseException, environ: Mapping[str, str]) -> str:
+    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    lines = [f"ztui {__version__}", datetime.now(UTC).isoformat(timespec="seconds"), *clean_lines(redact(text))]
+    try:
+        folder = state_dir(environ)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = Path(folder) / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.txt"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write("\n".join(lines) + "\n")
+    except OSError:
+        return ""
+    return str(path)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for item in error.exceptions:
+            yield from _leaves(item)
+    else:
+        yield error

@@ -1,0 +1,30 @@
+"""The frame: everything that a reader of the core needs at one moment, immutable."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ztui.board import Board
+from ztui.errors import ZtuiError
+from ztui.health import Health
+from ztui.view import State
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """All that a reader needs at one moment. ``board`` is ``None`` before the first tick, ``health`` before a target is found.
+
+    ``problem`` is what keeps us from having a target at all. ``loaded`` of ``kinds`` have been read or are known unreadable.
+    """
+
+    state: State = State()
+    board: Board | None = None
+    health: Health | None = None
+    problem: ZtuiError | None = None
+    loaded: int = 0
+    kinds: int = 0
+    serial: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is still being read for the first time."""
+        return self.kinds > 0 and self.loaded >= self.kinds
