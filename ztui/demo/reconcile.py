@@ -102,10 +102,16 @@ class Controllers:
         if node:
             pod["spec"]["nodeName"] = node
         if self._loop:
-            made = self.store.put(pod)
-            self._loop.call_soon_threadsafe(self._loop.call_later, STARTING_S, self._start, made)
+            self.start(self.store.put(pod))
         else:
             pod["metadata"]["creationTimestamp"] = stamp(self.store.now())
+            self.store.put(self._running(pod))
+
+    def start(self, pod: Obj) -> None:
+        """Has a stored pod run: at once, or after a moment in a live cluster."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._loop.call_later, STARTING_S, self._start, pod)
+        else:
             self.store.put(self._running(pod))
 
     def _start(self, pod: Obj) -> None:
@@ -335,6 +341,24 @@ def _deployment_config(run: Controllers, config: Obj) -> None:
     run.update(config, {"status": status})
 
 
+def _pod(run: Controllers, pod: Obj) -> None:
+    """A pod that no controller of ours made: scheduled and started as any other."""
+    controlled = any(owner["kind"] != "Node" for owner in pod["metadata"].get("ownerReferences") or ())
+    if not controlled and pod.get("status", {}).get("phase", "Pending") == "Pending":
+        run.start(pod)
+
+
+def _cron_job(run: Controllers, cron: Obj) -> None:
+    """A CronJob has run before: one finished Job of it is kept."""
+    if not run.children(cron, "jobs"):
+        meta = cron["metadata"]
+        labels = dict(cron["spec"]["jobTemplate"].get("metadata", {}).get("labels") or {})
+        name = f"{meta['name']}-{29_300_000 + run.rng.randrange(9999)}"
+        made = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [pods.owner_reference(cron)]}
+        spec = {"parallelism": 1, "completions": 1, "backoffLimit": 6, **cron["spec"]["jobTemplate"]["spec"]}
+        run.store.put({"apiVersion": "batch/v1", "kind": "Job", "metadata": made, "spec": spec, "status": {}})
+
+
 def _job(run: Controllers, job: Obj) -> None:
     if not run.children(job, "pods"):
         template = merge(
@@ -405,7 +429,9 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("apps", "statefulsets"): _stateful,
     ("apps", "daemonsets"): _daemon,
     ("apps.openshift.io", "deploymentconfigs"): _deployment_config,
+    ("", "pods"): _pod,
     ("batch", "jobs"): _job,
+    ("batch", "cronjobs"): _cron_job,
     ("", "namespaces"): _namespace,
     ("", "services"): traffic.service,
     ("route.openshift.io", "routes"): traffic.route,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ztui.demo.answers import Obj
+from ztui.demo.catalogue import Catalogue
 from ztui.demo.store import merge
 
 REGISTRY = "registry.demo.example"
@@ -88,7 +89,9 @@ def controllers(space: str, called: str, work: Obj) -> Iterator[Obj]:
         meta["annotations"] = work["annotations"]
     if work.get("owner"):
         meta["ownerReferences"] = [work["owner"]]
-    if kind == "Pod":
+    if kind == "Mirror":
+        yield from _mirrors(called, template, meta)
+    elif kind == "Pod":
         yield {
             "apiVersion": "v1",
             "kind": "Pod",
@@ -290,3 +293,72 @@ def nodes(told: Iterable[Obj]) -> Iterator[Obj]:
                 },
             },
         }  # fmt: skip
+
+
+MASTERS = ("cp-0.demo.example", "cp-1.demo.example", "cp-2.demo.example")
+
+
+def _mirrors(called: str, template: Obj, meta: Obj) -> Iterator[Obj]:
+    """The mirror pods of a static pod, one per control plane node."""
+    for node in MASTERS:
+        digest = hashlib.sha256(f"{called}{node}".encode()).hexdigest()[:32]
+        notes = {
+            "kubernetes.io/config.mirror": digest,
+            "kubernetes.io/config.hash": digest,
+            "kubernetes.io/config.source": "file",
+        }
+        reference = {"apiVersion": "v1", "kind": "Node", "name": node, "uid": digest, "controller": True}
+        named = {"name": f"{called}-{node}", "annotations": notes, "ownerReferences": [reference]}
+        yield {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {**meta, **template["metadata"], **named},
+            "spec": {**template["spec"], "nodeName": node},
+            "status": {"phase": "Pending"},
+        }
+
+
+def cluster_operator(name: str, related: list[str], told: Obj) -> Obj:
+    """A ClusterOperator: healthy but for what is told; `related` are its namespaces."""
+    usual = {
+        "Available": ("True", "AsExpected", "All is well"),
+        "Progressing": ("False", "AsExpected", "All is well"),
+        "Degraded": ("False", "AsExpected", "All is well"),
+        "Upgradeable": ("True", "AsExpected", "All is well"),
+    }
+    conditions = []
+    for kind, (status, reason, message) in usual.items():
+        plain = {"status": status, "reason": reason, "message": message, **(told.get(kind) or {})}
+        conditions.append({"type": kind, "lastTransitionTime": "@-26d", **plain})
+    return {
+        "apiVersion": "config.openshift.io/v1",
+        "kind": "ClusterOperator",
+        "metadata": {"name": name},
+        "spec": {},
+        "status": {
+            "conditions": conditions,
+            "versions": [{"name": "operator", "version": "4.20.3"}],
+            "relatedObjects": [{"group": "", "resource": "namespaces", "name": space} for space in related],
+            "extension": None,
+        },
+    }
+
+
+def api_service(catalogue: Catalogue, group: str, version: str) -> Obj:
+    """The APIService of a served version: local, or the aggregated server behind it."""
+    behind = {resource.origin for resource in catalogue.of_version(group, version)} == {"agg"}
+    spec: Obj = {"group": group, "version": version, "groupPriorityMinimum": 9900 if behind else 17000, "versionPriority": 15}
+    reason, message = "Local", "Local APIServices are always available"
+    if behind:
+        oauth = group in ("oauth.openshift.io", "user.openshift.io")
+        place = "openshift-oauth-apiserver" if oauth else "openshift-apiserver"
+        spec |= {"service": {"namespace": place, "name": "api", "port": 443}, "caBundle": "LS0tLS1CRUdJTi0tLS0t"}
+        reason, message = "Passed", "all checks passed"
+    condition = {"type": "Available", "status": "True", "reason": reason, "message": message, "lastTransitionTime": "@-26d"}
+    return {
+        "apiVersion": "apiregistration.k8s.io/v1",
+        "kind": "APIService",
+        "metadata": {"name": f"{version}.{group}"},
+        "spec": spec,
+        "status": {"conditions": [condition]},
+    }

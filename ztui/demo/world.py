@@ -43,6 +43,8 @@ def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controlle
     for resource in cluster.catalogue:
         if resource.origin == "crd":
             store.write(cluster.catalogue.named("crd"), to_crd(resource))
+    for group, version in [("", "v1"), *((g, v) for g, found in cluster.catalogue.groups().items() for v in found)]:
+        store.put(_times(workloads.api_service(cluster.catalogue, group, version), start))
     for name in ("rbac_kubernetes.yaml", "rbac_openshift.yaml"):
         for obj in rbac_objects(_read(name), shipped=True):
             store.put(obj)
@@ -67,15 +69,17 @@ def _read(name: str) -> Any:
 
 
 def _tell(store: Store, chapter: Obj, start: datetime, run: Controllers) -> None:
-    """One file of the story: nodes, objects, rights, then namespaces with their workloads."""
+    """One file of the story: nodes, namespaces with their workloads, objects, rights. Pods come later."""
     for node in workloads.nodes(chapter.get("nodes") or ()):
         store.put(_times(node, start))
-    for name, told in (chapter.get("namespaces") or {}).items():
-        space = told or {}
-        age = start + _offset(space.get("age", "@-412d"))
-        store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
+    spaces: dict[str, Obj] = {name: told or {} for name, told in (chapter.get("namespaces") or {}).items()}
+    ages = {name: start + _offset(space.get("age", "@-412d")) for name, space in spaces.items()}
+    for name, space in spaces.items():
+        store.now = lambda name=name: ages[name]  # type: ignore[misc]  # default binds the name
         store.put(_times(workloads.namespace(name, space), start))
-        run.settle()
+    run.settle()
+    for name, space in spaces.items():
+        store.now = lambda name=name: ages[name]  # type: ignore[misc]  # default binds the name
         for obj in workloads.of_namespace(name, space):
             store.put(_times(obj, start))
         for raw in space.get("objects") or ():
@@ -83,6 +87,8 @@ def _tell(store: Store, chapter: Obj, start: datetime, run: Controllers) -> None
     store.now = lambda: start - CLUSTER_AGE
     for raw in chapter.get("objects") or ():
         store.put(_times(complete(raw), start))
+    for name, related in (chapter.get("operators") or {}).items():
+        store.put(_times(workloads.cluster_operator(name, related, (chapter.get("conditions") or {}).get(name) or {}), start))
     for obj in rbac_objects(chapter.get("rights") or {}, shipped=False):
         store.put(obj)
 
