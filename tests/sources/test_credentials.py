@@ -127,7 +127,7 @@ async def test_D07_its_environment_is_clean_and_has_what_the_kubeconfig_gives(
         ("print('[]')", "gave no credential: Expected object, got array"),
         ("print('[' * 100000)", "gave no credential"),
         ("pass", "gave no credential: not JSON"),
-        ('sys.stdout.buffer.write(b\'{"a": "\\xff"}\')', "gave no credential"),
+        ('sys.stdout.buffer.write(b\'{"kind": "\\xff"}\')', "gave no credential"),
         ("give()", "gave neither a token nor a certificate"),
         ("give(token='')", "gave neither a token nor a certificate"),
         ("give(token='a\\r\\nX-Evil: 1')", "gave a token that holds characters that no token has"),
