@@ -1,0 +1,79 @@
+"""The four phases side by side, each a column with its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.style import Style
+from textual.strip import Strip
+
+from widgets.content import Toned, fit, strip_of
+from ztui.panes.overview import PhaseCard
+
+
+class PhaseColumns(Toned):
+    """Columns of phase cards in boxes. Height follows the longest."""
+
+    DEFAULT_CSS = "PhaseColumns { height: auto; width: 1fr; }"
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002  the framework's word
+        super().__init__(id=id)
+        self._cards: tuple[PhaseCard, ...] = ()
+
+    def show(self, cards: Sequence[PhaseCard]) -> None:
+        """Show these cards."""
+        found = tuple(cards)
+        if found != self._cards:
+            taller = self._rows(found) != self._rows(self._cards)
+            self._cards = found
+            self.refresh(layout=taller)
+
+    def get_content_height(self, *_: object) -> int:
+        """Rows of the longest card and its frame."""
+        return self._rows(self._cards) + 2
+
+    def render_line(self, y: int) -> Strip:
+        """One line across all columns."""
+        base, width = self.rich_style, self.size.width
+        if not self._cards:
+            return Strip.blank(width, base)
+        each = width // len(self._cards)
+        pieces: list[tuple[str, Style]] = []
+        for card in self._cards:
+            pieces += self._line(card, y, each)
+        return strip_of(pieces, width, base)
+
+    def _line(self, card: PhaseCard, y: int, width: int) -> list[tuple[str, Style]]:
+        dim = self.tone("dim")
+        inside = width - 4
+        if y == 0:
+            name = f"{card.number} {card.title} " if card.number else f"{card.title} "
+            state = f" {card.state} "
+            room = width - 4 - len(name) - len(state)
+            if room < 0:
+                name, room = fit(name, max(4, len(name) + room - 1)) + " ", 0
+            return [
+                ("┌ ", dim),
+                (name, self.tone("strong")),
+                ("─" * room, dim),
+                (state, self.tone(card.tone)),
+                ("┐", dim),
+                (" " * (1 if width - 4 - len(name) - len(state) - room else 0), dim),
+            ]
+        if y == self._rows(self._cards) + 1:
+            return [("└" + "─" * (width - 2) + "┘", dim)]
+        if y - 1 >= len(card.lines):
+            return [("│ ", dim), (" " * inside, dim), (" │", dim)]
+        glyph, title, count = card.lines[y - 1].cells[:3]
+        number = fit(count.text, len(count.text))
+        return [
+            ("│ ", dim),
+            (f"{glyph.text} ", self.tone(glyph.tone)),
+            (fit(title.text, inside - 2 - len(number)), self.tone(title.tone)),
+            (number, self.tone(count.tone)),
+            (" │", dim),
+        ]
+
+    @staticmethod
+    def _rows(cards: Sequence[PhaseCard]) -> int:
+        return max((len(card.lines) for card in cards), default=0)
