@@ -2,43 +2,69 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual.color import Color
 from textual.content import Content
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ztui.panes.base import Cell, Tone
+from ztui.panes.base import Cell
 from ztui.text import Clean
-
-TONES: tuple[Tone, ...] = ("plain", "dim", "strong", "accent", "pass", "warn", "fail", "na", "unknown", "error")
 
 
 class Toned(Widget):
-    """A widget that draws tones: its component classes are ``tone-pass`` and so on, coloured by the theme."""
-
-    COMPONENT_CLASSES = {f"tone-{tone}" for tone in TONES} | {"tone-cursor"}
-
-    DEFAULT_CSS = """
-    Toned {
-        .tone-plain { color: $foreground; }
-        .tone-dim { color: $text-muted; }
-        .tone-strong { color: $foreground; text-style: bold; }
-        .tone-accent { color: $accent; }
-        .tone-pass { color: $success; }
-        .tone-warn { color: $warning; }
-        .tone-fail { color: $error; text-style: bold; }
-        .tone-na { color: $text-muted; }
-        .tone-unknown { color: $secondary; }
-        .tone-error { color: $error; text-style: bold reverse; }
-        .tone-cursor { background: $panel; text-style: bold; }
-    }
-    """
+    """A widget that draws tones in the colours of the theme in force."""
 
     def tone(self, name: str) -> Style:
-        """The style of a tone under the theme in force."""
-        return self.get_component_rich_style(f"tone-{name}", partial=True)
+        """The style of a tone; ``cursor`` is the line that the keys act on."""
+        theme = self.app.theme
+        if theme not in _STYLES:
+            _STYLES[theme] = _styles(self.app.theme_variables, plain=self.app.current_theme.ansi)
+        return _STYLES[theme][name]
+
+
+_VARIABLES: Final = {
+    "plain": "foreground",
+    "dim": "foreground",
+    "strong": "foreground",
+    "accent": "accent",
+    "pass": "success",
+    "warn": "warning",
+    "fail": "error",
+    "na": "foreground",
+    "unknown": "secondary",
+    "error": "error",
+}
+_STYLES: dict[str, dict[str, Style]] = {}
+
+
+def _styles(variables: Mapping[str, str], *, plain: bool) -> dict[str, Style]:
+    """The styles of a theme. Without colour, weight alone tells the tones apart; the words do so in any case."""
+    found = {}
+    for tone, variable in _VARIABLES.items():
+        bold = tone in {"strong", "fail", "error"}
+        dim = tone in {"dim", "na"}
+        if plain:
+            found[tone] = Style(bold=bold or None, dim=dim or None, reverse=tone == "error" or None)
+        else:
+            found[tone] = Style(color=_muted(variables) if dim else _hex(variables[variable]), bold=bold or None)
+    found["cursor"] = Style(reverse=True) if plain else Style(bgcolor=_hex(variables["panel"]), bold=True)
+    return found
+
+
+def _hex(value: str) -> str:
+    return Color.parse(value).hex6.lower()
+
+
+def _muted(variables: Mapping[str, str]) -> str:
+    """Two thirds of the way from the background to the text: still readable."""
+    back, text = Color.parse(variables["background"]), Color.parse(variables["foreground"])
+    return back.blend(text, 0.66).hex6.lower()
 
 
 def content(text: Clean) -> Content:

@@ -25,6 +25,7 @@ from ztui.view import EVERYWHERE, LOADING, Gap, State, Why
 
 if TYPE_CHECKING:
     from ztui.sources.cluster import Cluster
+    from ztui.sources.http import Http
     from ztui.sources.target import Target
 
 GATHER_S: Final = 0.01
@@ -134,13 +135,11 @@ class Core:
 
     async def _source(self) -> None:
         """Find the target and follow it; a target that cannot be found is looked for again when asked."""
-        from ztui.sources.cluster import Cluster  # noqa: PLC0415  the first paint must not pay for the client
-        from ztui.sources.http import Http  # noqa: PLC0415
-
         while True:
             self._again.clear()
             try:
-                target = self._find_target()
+                # In a thread: it reads files, imports the client, and may start a demo, all after the first paint.
+                target, make_http, make_cluster = await asyncio.to_thread(self._prepare)
                 break
             except ZtuiError as error:
                 self._target_problem = error
@@ -148,9 +147,15 @@ class Core:
                 await self._again.wait()
         self._target_problem = None
         hints = dict.fromkeys(name for name in (self.settings.namespace, target.namespace) if name)
-        http = Http(target, self._clock, timeout_s=self.settings.request_timeout_s)
-        self._cluster = Cluster(http, self._kinds, self._take, self._clock, hints)
+        http = make_http(target, self._clock, timeout_s=self.settings.request_timeout_s)
+        self._cluster = make_cluster(http, self._kinds, self._take, self._clock, hints)
         await self._cluster.run()
+
+    def _prepare(self) -> tuple[Target, type[Http], type[Cluster]]:
+        from ztui.sources.cluster import Cluster  # noqa: PLC0415  the first paint must not pay for the client
+        from ztui.sources.http import Http  # noqa: PLC0415
+
+        return self._find_target(), Http, Cluster
 
     def _take(self, event: Event) -> None:
         self._store.apply(event)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,31 +17,41 @@ from ztui.settings import Settings
 if TYPE_CHECKING:
     from ztui.sources.target import Target
 
-
-class DemoOptions(Protocol):
-    """What the command line says of the demo; all may be missing."""
-
-    demo: bool
-    scenario: str
-    seed: int
+Finder = Callable[[], "Target"]
+DEMO_CONTEXT = "demo"
 
 
 @contextmanager
-def target_finder(found: object, settings: Settings) -> Iterator[tuple[Callable[[], Target], Settings]]:
-    """How to find the target, and the settings that go with it. The demo runs as long as the block does."""
+def target_finder(found: object, settings: Settings) -> Iterator[tuple[Finder, Settings]]:
+    """How to find the target, and the settings that go with it.
+
+    ``found`` are parsed options: ``demo``, ``scenario``, ``seed``, all of which may be missing. The demo cluster starts when the
+    target is first looked for, and runs as long as the block does.
+    """
     if not getattr(found, "demo", False):
-        yield _finder(settings), settings
+        yield finder(settings), settings
         return
-    from ztui.demo.server import DemoThread  # noqa: PLC0415  only a demo pays for its server
-
     options = {name: getattr(found, name) for name in ("scenario", "seed") if hasattr(found, name)}
-    with tempfile.TemporaryDirectory(prefix="ztui-demo-") as folder, DemoThread(**options) as demo:
-        path = demo.write_kubeconfig(Path(folder) / "kubeconfig")
-        mine = msgspec.structs.replace(settings, kubeconfig=str(path), context="demo")
-        yield _finder(mine), mine
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="ztui-demo-"))
+        path = Path(folder) / "kubeconfig"
+        mine = msgspec.structs.replace(settings, kubeconfig=str(path), context=DEMO_CONTEXT)
+        started = threading.Lock()
+
+        def find() -> Target:
+            with started:
+                if not path.exists():
+                    from ztui.demo.server import DemoThread  # noqa: PLC0415  only a demo pays for its server
+
+                    stack.enter_context(DemoThread(**options)).write_kubeconfig(path)
+            return finder(mine)()
+
+        yield find, mine
 
 
-def _finder(settings: Settings) -> Callable[[], Target]:
+def finder(settings: Settings) -> Finder:
+    """Find the target that the settings name, each time anew."""
+
     def find() -> Target:
         from ztui.sources.target import find_target  # noqa: PLC0415  the first paint must not pay for it
 

@@ -16,8 +16,8 @@ from ztui.checks.base import Check, CheckId, Status, catalogue
 from ztui.checks.rows import row
 from ztui.core import Core
 from ztui.errors import ConnectError, SettingsError, ZtuiError
+from ztui.explain import explanation
 from ztui.frame import Frame
-from ztui.kinds.base import Kind
 from ztui.settings import Settings, cache_dir, config_path, state_dir
 from ztui.targets import target_finder
 from ztui.text import clean, plain
@@ -56,32 +56,6 @@ def explain(found: argparse.Namespace, settings: Settings) -> int:
         return 0
     out(explanation(_card(found.id)))
     return 0
-
-
-def explanation(card: Check) -> str:
-    """Everything that there is to say of a check, as the screen and the docs say it too."""
-    lines = [f"{card.id}  {card.title}", f"{card.severity}, {'required' if card.gate == 'R' else 'supporting'} in {card.row}", ""]
-    for name, title in (
-        ("Why", "Why"),
-        ("How", "How it is abused"),
-        ("Rule", "How it is judged"),
-        ("Traps", "Traps"),
-        ("Source", "Evidence"),
-        ("Verify", "Verify by hand"),
-    ):
-        text = card.part(name)
-        if text:
-            lines += [title, f"  {text}", ""]
-    kinds = sorted((kind for kind in card.kinds if kind.PLURAL), key=lambda kind: (kind.GROUP, kind.PLURAL))
-    lines.append("Rights needed")
-    lines += [f"  {_right(kind)}" for kind in kinds]
-    if card.variants != ("ocp", "k8s", "microshift"):
-        lines += ["", f"Applies to {', '.join(card.variants)}; not applicable elsewhere"]
-    if card.recipes:
-        lines += ["", "Fix", f"  {', '.join(card.recipes)}"]
-    if card.maps:
-        lines += ["", "Frameworks", *(f"  {item}" for item in card.maps)]
-    return "\n".join(lines) + "\n"
 
 
 def who_can(found: argparse.Namespace, settings: Settings) -> int:
@@ -289,10 +263,3 @@ def _connection_lines(frame: Frame) -> list[str]:
         where = f" in {clean(kind.scope)}" if kind.scope else ""
         lines.append(f"  {'no ' if kind.state == 'blocked' else 'yes'} {name}{where}  {clean(kind.note)}".rstrip())
     return lines
-
-
-def _right(kind: type[Kind]) -> str:
-    name = f"{kind.PLURAL}.{kind.GROUP}" if kind.GROUP else kind.PLURAL
-    if kind.SINGLE:
-        return f"get {name} {kind.SINGLE[1]} in {kind.SINGLE[0]}"
-    return f"get, list, watch {name}{' (metadata only)' if kind.METADATA_ONLY else ''}"

@@ -1,0 +1,169 @@
+"""FrameScreen: what all screens share: draws the app's last frame when current, between header and footer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from widgets.header import Bar, Keys
+from widgets.prompt import Prompt, Submitted
+from ztui.frame import Frame
+from ztui.health import Freshness
+from ztui.panes.base import Cell, Filter, cell, parse_filter
+from ztui.panes.health import FRESH_TONES
+
+if TYPE_CHECKING:
+    from screens.app import ZtuiApp
+
+WIDE = 104
+"""Columns from which a screen uses its wide form."""
+
+LEAST = (40, 10)
+"""Columns and lines below which only a note fits."""
+
+
+class FrameScreen(Screen[None]):
+    """A full page. A subclass gives ``body``, ``draw`` and the keys that work on it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,h,left", "back", show=False),
+        Binding("q", "leave", show=False),
+        Binding("slash", "filter", show=False),
+        Binding("colon", "command", show=False),
+    ]
+
+    KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
+    TITLE_WORDS: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.filter = Filter()
+        self.filter_text = ""
+
+    @property
+    def ztui(self) -> ZtuiApp:
+        """The app that hosts this screen."""
+        from screens.app import ZtuiApp  # noqa: PLC0415  the app imports its screens
+
+        assert isinstance(self.app, ZtuiApp)  # noqa: S101  screens live in this app only
+        return self.app
+
+    def compose(self) -> ComposeResult:
+        """Header, body, prompt, footer."""
+        yield Bar(id="header")
+        yield from self.body()
+        yield Prompt(id="prompt")
+        yield Keys(id="footer")
+
+    def body(self) -> Sequence[Widget]:
+        """The widgets between header and footer."""
+        return ()
+
+    def draw(self, frame: Frame) -> None:
+        """Show a frame."""
+
+    def draw_all(self) -> None:
+        """Show the last frame, header and footer included."""
+        if not self.is_mounted:
+            return
+        frame = self.ztui.frame
+        self.query_one("#header", Bar).show(*self._header(frame))
+        self.query_one("#footer", Keys).show_keys(self.keys())
+        self.draw(frame)
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """The keys that work here, most wanted first."""
+        extra = (("Esc", f"clear filter {self.filter_text}"),) if self.filter else ()
+        return (*extra, *self.KEYS, ("?", "help"), (":", "command"))
+
+    def on_mount(self) -> None:
+        """First paint."""
+        self.draw_all()
+
+    def on_screen_resume(self) -> None:
+        """Back on top: what was missed is drawn at once."""
+        self.draw_all()
+
+    def on_resize(self) -> None:
+        """Narrow and wide forms."""
+        self.set_class(self.size.width >= WIDE, "wide")
+        self.set_class(self.size.width < LEAST[0] or self.size.height < LEAST[1], "tiny")
+        self.call_after_refresh(self.draw_all)
+
+    def action_back(self) -> None:
+        """Clear the filter, or go back to the screen below; never leaves the program."""
+        if self.filter:
+            self.filter, self.filter_text = Filter(), ""
+            self.draw_all()
+        elif len(self.app.screen_stack) > 2:
+            self.app.pop_screen()
+
+    def action_leave(self) -> None:
+        """Quit from the top, go back from everywhere else."""
+        if len(self.app.screen_stack) > 2:
+            self.app.pop_screen()
+        else:
+            self.app.exit(0)
+
+    def action_filter(self) -> None:
+        """Ask for a filter."""
+        self.query_one(Prompt).ask("/", self.filter_text)
+
+    def action_command(self) -> None:
+        """Ask for a command."""
+        self.query_one(Prompt).ask(":", "", self.ztui.suggestions())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """A filter works while it is typed."""
+        prompt = self.query_one(Prompt)
+        if event.input is prompt and prompt.mark == "/":
+            self._set_filter(event.value)
+
+    def on_submitted(self, event: Submitted) -> None:
+        """The prompt was answered."""
+        if event.mark == "/":
+            self._set_filter(event.text)
+        else:
+            self.ztui.run_command(event.text)
+
+    def _set_filter(self, text: str) -> None:
+        self.filter, self.filter_text = parse_filter(text), text.strip()
+        self.draw_all()
+
+    def _header(self, frame: Frame) -> tuple[list[Cell], list[Cell]]:
+        app, health = self.ztui, frame.health
+        wide = self.size.width >= WIDE
+        name = app.label or (health.context if health else "") or "no cluster"
+        left = [cell("ztui", "accent"), cell(name, "strong")]
+        if health is not None and health.cluster_id:
+            left.append(cell(f"· {health.cluster_id[:4]}", "dim"))
+        if health is not None and health.user:
+            left.append(cell(f"· {health.user}", "dim"))
+        left.append(cell("[PROD][RO]" if app.is_prod else "[RO]", "warn" if app.is_prod else "dim"))
+        if app.settings.namespace:
+            left.append(cell(f"namespace {app.settings.namespace} only", "warn"))
+        if health is not None and any("not verified" in item for item in health.warnings):
+            left.append(cell("TLS NOT VERIFIED", "error"))
+        if self.TITLE_WORDS and wide:
+            left.append(cell(f"· {self.TITLE_WORDS}", "plain"))
+        return left, self._freshness(frame, wide=wide)
+
+    @staticmethod
+    def _freshness(frame: Frame, *, wide: bool) -> list[Cell]:
+        health = frame.health
+        if frame.problem is not None:
+            return [cell("not connected", "fail")]
+        if health is None or health.freshness is Freshness.CONNECTING:
+            return [cell("not connected" if health and health.problem else "connecting", "unknown")]
+        if health.freshness is not Freshness.LIVE:
+            return [cell(f"{health.freshness} {health.silent_s:.0f} s", FRESH_TONES[health.freshness])]
+        if not frame.settled:
+            return [cell(f"reading {frame.loaded} of {frame.kinds}", "unknown")]
+        objects = sum(len(part) for parts in frame.state.objects.values() for part in parts.values())
+        return [cell("live", "pass"), *([cell(f"· {objects:,} objects", "dim")] if wide else [])]
