@@ -11,10 +11,9 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
-import msgspec
-
 from ztui.clock import Clock, within
 from ztui.errors import AbsentError, ForbiddenError, ZtuiError
+from ztui.health import Freshness, Health, KindHealth
 from ztui.kinds.base import CLUSTER, Kind, Malformed
 from ztui.kinds.policy import APIService
 from ztui.kinds.session import Session
@@ -23,7 +22,7 @@ from ztui.sources.backoff import Backoff
 from ztui.sources.discovery import Resource, Served
 from ztui.sources.http import Http
 from ztui.sources.kube import KubeApi
-from ztui.sources.pulse import CUT_S, LOOK_S, Freshness, Pulse
+from ztui.sources.pulse import CUT_S, LOOK_S, Pulse
 from ztui.sources.reflector import ASK_AGAIN_S, POLL_S, Feed, Progress, Reflector, gap_of
 from ztui.sources.session import Login, who_am_i
 from ztui.store import Broken, Drop, Event, Hole, Lost, Put, Whole
@@ -36,40 +35,6 @@ REDISCOVER_BLIND_S: Final = 30.0
 SETTLE_S: Final = 1.0
 STREAMING_SINCE: Final = 34
 """The minor version since which servers stream lists by default. Source: the WatchList feature gate, beta on by default."""
-
-
-class KindHealth(msgspec.Struct, frozen=True):
-    """What one follower does: for the Health screen."""
-
-    plural: str
-    group: str
-    scope: str
-    state: str
-    note: str
-    freshness: Freshness
-    silent_s: float
-    lists: int
-    restarts: int
-    events: int
-
-
-class Health(msgspec.Struct, frozen=True):
-    """The connection at one moment. ``problem`` is what keeps it from working, ``cluster_id`` the uid of ``kube-system``."""
-
-    freshness: Freshness = Freshness.CONNECTING
-    problem: ZtuiError | None = None
-    user: str = ""
-    groups: tuple[str, ...] = ()
-    server: str = ""
-    server_version: str = ""
-    cluster_id: str = ""
-    context: str = ""
-    silent_s: float = 0.0
-    latency_s: float = 0.0
-    skew_s: float | None = None
-    requests: int = 0
-    kinds: tuple[KindHealth, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 class CustomResourceDefinition(Kind, frozen=True):

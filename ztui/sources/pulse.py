@@ -7,11 +7,11 @@ lost, which makes a gap. One request every five seconds, on its own connection, 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable
-from enum import StrEnum
 from typing import Final
 
 from ztui.clock import Clock
 from ztui.errors import ForbiddenError, ZtuiError
+from ztui.health import Freshness
 from ztui.sources.reflector import Progress
 
 BEAT_S: Final = 5.0
@@ -19,15 +19,6 @@ STALE_S: Final = 15.0
 LOST_S: Final = 60.0
 CUT_S: Final = 45.0
 LOOK_S: Final = 1.0
-
-
-class Freshness(StrEnum):
-    """How sure we are that what is shown is what is."""
-
-    CONNECTING = "connecting"
-    LIVE = "live"
-    STALE = "stale"
-    LOST = "lost"
 
 
 class Pulse:
