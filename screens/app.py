@@ -67,7 +67,10 @@ class ZtuiCommands(Provider):
 
 
 class ZtuiApp(App[int]):
-    """The console on one core. ``find`` finds the target; a switch of context makes a new core."""
+    """The console on one core. ``find`` finds the target; a switch of context makes a new core.
+
+    ``base`` are the settings without the demo: they name the kubeconfig whose contexts are offered.
+    """
 
     CSS_PATH = "ztui.tcss"
     TITLE = "ztui"
@@ -79,9 +82,12 @@ class ZtuiApp(App[int]):
         Binding("ctrl+q,ctrl+c", "quit_now", "Leave ztui", show=False, priority=True),
     ]
 
-    def __init__(self, settings: Settings, find: Finder, driver_class: type[Driver] | None = None) -> None:
+    def __init__(
+        self, settings: Settings, find: Finder, *, base: Settings | None = None, driver_class: type[Driver] | None = None
+    ) -> None:
         super().__init__(driver_class=driver_class)
         self.settings = settings
+        self._base = base or settings
         self.frame = Frame()
         self.cards = catalogue()
         self.contexts: tuple[Any, ...] = ()
@@ -163,7 +169,7 @@ class ZtuiApp(App[int]):
         from ztui.sources.target import load_kubeconfig  # noqa: PLC0415  after the first paint
 
         with suppress(ZtuiError):
-            found = await asyncio.to_thread(load_kubeconfig, self.settings, os.environ)
+            found = await asyncio.to_thread(load_kubeconfig, self._base, os.environ)
             self.contexts = found.contexts()
             self.looked_at = tuple(clean(str(path)) for path in found.paths)
         self._redraw()
@@ -268,7 +274,7 @@ class ZtuiApp(App[int]):
         if name not in self.context_names:
             self.tell(f"there is no context {name}; c lists them")
             return
-        mine = msgspec.structs.replace(self.settings, context=name, namespace=None)
+        mine = msgspec.structs.replace(self._base, context=name, namespace=None)
         self._switch(mine, finder(mine))
 
     def action_ns(self, name: str = "") -> None:
@@ -286,7 +292,7 @@ class ZtuiApp(App[int]):
         if self.settings.context == DEMO_CONTEXT:
             self.tell("this is the demo cluster")
             return
-        self._demo = target_finder(argparse.Namespace(demo=True), self.settings)
+        self._demo = target_finder(argparse.Namespace(demo=True), self._base)
         find, mine = self._demo.__enter__()
         self._switch(mine, find)
 
@@ -306,7 +312,7 @@ class ZtuiApp(App[int]):
         for name in names:
             self.assessed[name] = "assessing …"
             self._redraw()
-            mine = msgspec.structs.replace(self.settings, context=name)
+            mine = msgspec.structs.replace(self._base, context=name)
             core = Core(mine, finder(mine))
             async with core.open():
                 frame = await core.settled(mine.wait_s)
@@ -377,7 +383,7 @@ _MOVES: tuple[tuple[str, str], ...] = (
 def run_console(found: argparse.Namespace, settings: Settings) -> int:
     """Run the console; returns its exit status. A bug inside leaves as the exception it was, with the terminal restored."""
     with target_finder(found, settings) as (find, mine):
-        app = ZtuiApp(mine, find, driver_class=terminal.driver_class())
+        app = ZtuiApp(mine, find, base=settings, driver_class=terminal.driver_class())
         terminal.harden(app)
         status = app.run(mouse=settings.mouse)
         if app.fatal is not None:

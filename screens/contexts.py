@@ -56,6 +56,7 @@ class ContextsScreen(FrameScreen):
         if not table.has_focus and self.focused is None:
             table.focus()
         words = f"Looked at: {', '.join(app.looked_at)}" if app.looked_at else "Reading the kubeconfig …"
+        table.say_when_empty("no context was found; D opens the demo cluster")
         self.query_one("#headline", TextPane).set_lines([app.title_line(words)])
         lines = context_lines(app.contexts, app.current_context, frame, app.assessed, self._marked)
         table.set_lines(filtered(lines, self.filter))

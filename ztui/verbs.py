@@ -144,9 +144,9 @@ def version(found: argparse.Namespace, settings: Settings) -> int:
 def completion(found: argparse.Namespace, settings: Settings) -> int:
     """Print a completion script for the shell."""
     del settings
-    import argcomplete  # noqa: PLC0415  only this verb needs it
+    from argcomplete.shell_integration import shellcode  # noqa: PLC0415  only this verb needs it
 
-    out(argcomplete.shellcode(["ztui", "kubectl-ztui"], shell=found.shell))
+    out(shellcode(["ztui", "kubectl-ztui"], shell=found.shell))
     return 0
 
 
