@@ -63,10 +63,11 @@ def read_limited(path: Path, limit_bytes: int = SIZE_LIMIT_BYTES) -> bytes:
         raise FileError("permission denied") from None
     except (OSError, ValueError) as error:
         raise FileError(getattr(error, "strerror", None) or str(error)) from error
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
+        raise FileError(f"is {_odd_type(mode)}, not a file")
     with io.FileIO(handle, closefd=True) as file:
-        mode = os.fstat(handle).st_mode
-        if not stat.S_ISREG(mode):
-            raise FileError(f"is {_odd_type(mode)}, not a file")
         parts = bytearray()
         while chunk := file.read(min(1 << 20, limit_bytes + 1 - len(parts))):
             parts += chunk
