@@ -225,7 +225,7 @@ def _finding(cell: Cell, finding: Finding) -> dict[str, Any]:
         "reason": finding.reason.code,
         "message": sentence(finding),
         "next": next_step(finding),
-        "addon": cell.addon,
+        "addon": cell.addon or finding.addon,
         "attested": finding.attested,
         "evidence": [_evidence(item) for item in finding.evidence],
         "evidence_count": finding.seen,
@@ -250,7 +250,7 @@ def _wide(board: Board, card: Check, glyphs: Mapping[Status, str]) -> list[str]:
         if finding.status in {Status.PASS, Status.NA}:
             continue
         where = clean(str(finding.on))
-        bucket = "  (add-on, not scored)" if cell.addon else ""
+        bucket = "  (add-on, not scored)" if cell.addon or finding.addon else ""
         lines.append(f"          {glyphs[finding.status]} {where}: {sentence(finding)}{bucket}")
         step = next_step(finding)
         if step:

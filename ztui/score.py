@@ -107,10 +107,10 @@ class Tally:
 
     def add(self, cell: Cell, sign: int = 1) -> None:
         """Count a cell, or with ``sign=-1`` take it away again."""
-        counts = self.addon if cell.addon else self.counts
         for finding in cell.findings:
-            counts[finding.status] += sign
-            if not cell.addon:
+            addon = cell.addon or finding.addon
+            (self.addon if addon else self.counts)[finding.status] += sign
+            if not addon:
                 self.aside[finding.status] += sign * (not finding.counted)
                 self.attested += sign * finding.attested
                 if finding.why is not None:

@@ -81,7 +81,8 @@ class Finding(msgspec.Struct, frozen=True):
     """The result on one object.
 
     ``values`` are raw: they pass the text gate when the sentence is made. ``why`` is set for ``UNKNOWN``. ``counted`` is false
-    for findings that a ratio leaves out of its denominator. ``attested`` marks a ``WARN`` that rests on an owner's annotation.
+    for findings that a ratio leaves out of its denominator. ``attested`` marks one that rests on an owner's word,
+    ``addon`` one that belongs to an add-on and is not scored.
     """
 
     status: Status
@@ -93,6 +94,7 @@ class Finding(msgspec.Struct, frozen=True):
     why: Gap | None = None
     counted: bool = True
     attested: bool = False
+    addon: bool = False
 
 
 CheckFunction = Callable[..., Iterable[Finding]]
@@ -209,6 +211,11 @@ def unknown(
 def attested(finding: Finding) -> Finding:
     """Mark a finding that rests on an owner's word alone."""
     return msgspec.structs.replace(finding, attested=True)
+
+
+def of_addon(finding: Finding) -> Finding:
+    """Put a finding into the bucket of add-ons: shown, not scored."""
+    return msgspec.structs.replace(finding, addon=True)
 
 
 def aside(finding: Finding) -> Finding:

@@ -118,7 +118,7 @@ def _inside(board: Board, card: Check, *, faults_only: bool) -> Iterator[Line]:
         if shown > FINDINGS_SHOWN:
             yield Line(f"more:{card.id}", (cell(""), cell(""), cell("more findings: filter with / to see them", "dim")), 2)
             return
-        yield _finding_line(card, finding, addon=held.addon)
+        yield _finding_line(card, finding, addon=held.addon or finding.addon)
 
 
 def _finding_line(card: Check, finding: Finding, *, addon: bool) -> Line:

@@ -78,7 +78,7 @@ def _one(card: Check, held: Judged, finding: Finding, read_at: str) -> Iterator[
     yield _text(0, f"{card.id}  {card.title}", "strong")
     yield _text(1, str(finding.on), "accent")
     yield _text(2, f"{finding.status}: {sentence(finding)}", TONES[finding.status])
-    if held.addon:
+    if held.addon or finding.addon:
         yield _text(3, "in an add-on namespace: shown, not scored", "dim")
     step = next_step(finding)
     if step:

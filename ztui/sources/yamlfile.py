@@ -5,7 +5,6 @@ Used for kubeconfigs and for every other YAML file that a person hands us. Nothi
 
 from __future__ import annotations
 
-import io
 import os
 import re
 import stat
@@ -67,13 +66,20 @@ def read_limited(path: Path, limit_bytes: int = SIZE_LIMIT_BYTES) -> bytes:
     if not stat.S_ISREG(mode):
         os.close(handle)
         raise FileError(f"is {_odd_type(mode)}, not a file")
-    with io.FileIO(handle, closefd=True) as file:
+    try:
+        mode = os.fstat(handle).st_mode
+        if not stat.S_ISREG(mode):
+            raise FileError(f"is {_odd_type(mode)}, not a file")
         parts = bytearray()
-        while chunk := file.read(min(1 << 20, limit_bytes + 1 - len(parts))):
+        while chunk := os.read(handle, min(1 << 20, limit_bytes + 1 - len(parts))):
             parts += chunk
-            if len(parts) > limit_bytes:
-                raise FileError(f"larger than {limit_bytes // 1024} KiB")
+        if len(parts) > limit_bytes:
+            raise FileError(f"larger than {limit_bytes // 1024} KiB")
         return bytes(parts)
+    except OSError as error:
+        raise FileError(error.strerror or "cannot be read") from error
+    finally:
+        os.close(handle)
 
 
 def decode_text(raw: bytes) -> str:

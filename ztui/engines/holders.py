@@ -1,0 +1,76 @@
+"""Whose grant is this: a person's, a workload's, an add-on's, everybody's, or the platform's own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ztui.engines import units
+from ztui.engines.access import Grant, Question, allows, is_broad
+from ztui.kinds.openshift import ClusterOperator
+from ztui.view import View
+
+Holder = Literal["human", "automation", "addon", "broad", "platform"]
+
+_ACCOUNT = "system:serviceaccount:"
+
+
+def holder(view: View, grant: Grant) -> Holder:
+    """Whose grant it is. Shipped bindings, the platform's accounts and the system's own users are the platform's."""
+    if grant.shipped or view.derive(_is_payload, grant.binding.kind, grant.binding.namespace, grant.binding.name):
+        return "platform"
+    subject = grant.subject
+    if is_broad(subject):
+        return "broad"
+    account = _account(grant)
+    if account is not None:
+        kind = view.derive(units.namespace_class, account[0])
+        return "platform" if kind == "platform" else "addon" if kind == "addon" else "automation"
+    return "platform" if subject.name.startswith("system:") else "human"
+
+
+def account_of(grant: Grant) -> tuple[str, str] | None:
+    """Namespace and name of the ServiceAccount that the grant names; ``None`` for people and groups."""
+    return _account(grant)
+
+
+def is_default_account(grant: Grant) -> bool:
+    """Whether the subject is a namespace's ``default`` account."""
+    account = _account(grant)
+    return account is not None and account[1] == "default"
+
+
+def is_full_admin(grant: Grant) -> bool:
+    """Whether the grant's role may do everything, whatever it is called."""
+    return any(
+        "*" in (rule.verbs or ()) and "*" in (rule.api_groups or ()) and "*" in (rule.resources or ()) for rule in grant.rules
+    )
+
+
+def holds(grant: Grant, *questions: Question) -> list[Question]:
+    """Which of these the grant allows."""
+    return [item for item in questions if allows(grant, item)]
+
+
+def _account(grant: Grant) -> tuple[str, str] | None:
+    subject = grant.subject
+    if subject.kind == "ServiceAccount":
+        return (subject.namespace or grant.namespace, subject.name)
+    if subject.kind == "User" and subject.name.startswith(_ACCOUNT):
+        namespace, _, name = subject.name.removeprefix(_ACCOUNT).partition(":")
+        return (namespace, name)
+    return None
+
+
+def _is_payload(view: View, kind: str, namespace: str, name: str) -> bool:
+    return (kind, namespace, name) in view.derive(_payload)
+
+
+def _payload(view: View) -> frozenset[tuple[str, str, str]]:
+    """The bindings that cluster operators answer for."""
+    kinds = {"clusterrolebindings": "ClusterRoleBinding", "rolebindings": "RoleBinding"}
+    return frozenset(
+        (kinds[item.resource], item.namespace, item.name)
+        for operator in view.all(ClusterOperator)
+        for item in operator.status.related_objects or ()
+        if item.resource in kinds
+    )
