@@ -29,6 +29,8 @@ def _each(verbs: Iterable[str], group: str, *resources: str) -> tuple[Question, 
     return tuple(Question(verb, group, resource) for verb in verbs for resource in resources)
 
 
+_PRIVILEGED: Final = Question("use", "security.openshift.io", "securitycontextconstraints", name="privileged")
+
 CLUSTER_PRIMITIVES: Final[tuple[Primitive, ...]] = (
     Primitive("escalate or bind roles", _each(("escalate", "bind"), _RBAC, "roles", "clusterroles")),
     Primitive("impersonate", _each(("impersonate",), "", "users", "groups", "serviceaccounts")),

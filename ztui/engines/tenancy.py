@@ -1,4 +1,4 @@
-"""Are new tenants born isolated, and are those that exist bounded?"""
+"""Whether new tenants are born isolated, and those that exist are bounded."""
 
 from __future__ import annotations
 
