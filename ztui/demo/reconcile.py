@@ -136,13 +136,25 @@ class Controllers:
         wanted = pod["spec"].get("nodeName")
         if wanted:
             return self.store.get("nodes", wanted)
-        selector = pod["spec"].get("nodeSelector") or {"node-role.kubernetes.io/worker": ""}
-        fitting = [
-            node
-            for node in self.store.of("nodes")
-            if selector.items() <= node["metadata"]["labels"].items() and not node["spec"].get("unschedulable")
-        ]
-        return self.rng.choice(fitting or self.store.of("nodes"))
+        nodes = [node for node in self.store.of("nodes") if _fits(pod["spec"], node)]
+        beside = [found["spec"].get("nodeName") for found in self._siblings(pod)]
+        nodes = nodes or self.store.of("nodes")
+        least = min(beside.count(node["metadata"]["name"]) for node in nodes)
+        return self.rng.choice([node for node in nodes if beside.count(node["metadata"]["name"]) == least])
+
+    def _siblings(self, pod: Obj) -> list[Obj]:
+        owners = pod["metadata"].get("ownerReferences") or ()
+        return [obj for owner in owners for found, obj in self.store.owned(owner["uid"]) if found.plural == "pods"]
+
+
+def _fits(spec: Obj, node: Obj) -> bool:
+    """True if the pod's node selector and tolerations let it run on the node."""
+    wanted: Obj = spec.get("nodeSelector") or {}
+    if node["spec"].get("unschedulable") or not wanted.items() <= node["metadata"]["labels"].items():
+        return False
+    tolerated = [toleration.get("key") for toleration in spec.get("tolerations") or ()]
+    taints = node["spec"].get("taints") or ()
+    return all(taint["effect"] == "PreferNoSchedule" or {None, taint["key"]} & set(tolerated) for taint in taints)
 
 
 def _deployment(run: Controllers, deployment: Obj) -> None:
@@ -278,8 +290,7 @@ def _ready(pod: Obj) -> bool:
 
 def _daemon(run: Controllers, owner: Obj) -> None:
     spec = owner["spec"]
-    selector = spec["template"]["spec"].get("nodeSelector") or {}
-    nodes = [n["metadata"]["name"] for n in run.store.of("nodes") if selector.items() <= n["metadata"]["labels"].items()]
+    nodes = [n["metadata"]["name"] for n in run.store.of("nodes") if _fits(spec["template"]["spec"], n)]
     have: dict[str, Obj] = {}
     for pod in run.children(owner, "pods"):
         if not _same_images(pod, spec["template"]) or pod["spec"].get("nodeName") not in nodes:

@@ -7,7 +7,6 @@ real watch event. No HTTP, no rights, no reconcilers in here; those listen throu
 
 from __future__ import annotations
 
-import copy
 import threading
 import uuid
 from collections import deque
@@ -152,7 +151,7 @@ class Store:
 
     def put(self, obj: Obj) -> Obj:
         """Creates the object, or replaces the one of that name: uid and creation time stay, generation counts specs."""
-        obj = copy.deepcopy(obj)
+        obj = clone(obj)
         resource = self.catalogue.of_kind(str(obj.get("apiVersion") or ""), obj["kind"])
         with self.lock:
             return self.write(resource, obj)
@@ -163,8 +162,8 @@ class Store:
         with self.lock:
             return self.write(found, merge(self.get(resource, name, namespace), changes))
 
-    def write(self, resource: Resource, obj: Obj) -> Obj:
-        """Stores an object that the caller hands over for good, completing its metadata."""
+    def write(self, resource: Resource, obj: Obj, *, dry: bool = False) -> Obj:
+        """Stores an object that the caller hands over for good, completing its metadata; `dry` stops before storing."""
         with self.lock:
             meta = obj["metadata"] = dict(obj["metadata"])
             if not resource.namespaced:
@@ -180,6 +179,10 @@ class Store:
                 if same(old, obj):
                     return old
             _count_generation(meta, obj, old)
+            if dry:
+                if old is not None:
+                    meta["resourceVersion"] = old["metadata"]["resourceVersion"]
+                return obj
             return self._commit(resource, "ADDED" if old is None else "MODIFIED", obj, old)
 
     def delete(self, resource: str, name: str, namespace: str = "") -> Obj:
@@ -190,6 +193,10 @@ class Store:
 
     def remove(self, resource: Resource, obj: Obj) -> Obj:
         """Removes a stored object; the event carries its last state at the version of the deletion."""
+        if resource.plural == "customresourcedefinitions":
+            served = self.catalogue.get(obj["spec"]["group"], obj["spec"]["names"]["plural"])
+            for instance in self.all(served) if served else ():
+                self.remove(served or resource, instance)
         last = {**obj, "metadata": dict(obj["metadata"])}
         return self._commit(resource, "DELETED", last, obj)
 
@@ -232,10 +239,17 @@ class Store:
         return str(uuid.uuid5(_UIDS, f"{self._seed}/{self._made}"))
 
 
+def clone(value: Any) -> Any:
+    """A copy of a JSON value that shares nothing with it."""
+    if isinstance(value, dict):
+        return {key: clone(item) for key, item in value.items()}
+    return [clone(item) for item in value] if isinstance(value, list) else value
+
+
 def merge(target: Any, changes: Any) -> Any:
     """JSON merge patch (RFC 7396) without touching either argument."""
     if not isinstance(changes, dict):
-        return copy.deepcopy(changes)
+        return clone(changes)
     result = dict(target) if isinstance(target, dict) else {}
     for name, value in changes.items():
         if value is None:
@@ -247,10 +261,14 @@ def merge(target: Any, changes: Any) -> Any:
 
 def same(old: Obj, new: Obj) -> bool:
     """True if a write would change nothing but bookkeeping: the real server then answers with the old version."""
-    skip = ("resourceVersion", "generation", "managedFields")
-    plain_old = {**old, "metadata": {k: v for k, v in old["metadata"].items() if k not in skip}}
-    plain_new = {**new, "metadata": {k: v for k, v in new["metadata"].items() if k not in skip}}
-    return plain_old == plain_new
+    return _plain(old) == _plain(new)
+
+
+def _plain(obj: Obj) -> Obj:
+    meta = {key: value for key, value in obj["metadata"].items() if key not in ("resourceVersion", "generation")}
+    if "managedFields" in meta:
+        meta["managedFields"] = [{**entry, "time": ""} for entry in meta["managedFields"]]
+    return {**obj, "metadata": meta}
 
 
 def _count_generation(meta: Obj, obj: Obj, old: Obj | None) -> None:

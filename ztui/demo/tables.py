@@ -6,6 +6,7 @@ path (it starts with a dot) or the name of a function below, with its argument.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -278,22 +279,24 @@ def _columns(text: str, custom: bool) -> tuple[tuple[str, str, int, str], ...]:
     return tuple(found)
 
 
-def _cell(obj: Obj, kind: str, expression: str) -> Any:
+def _cell(obj: Obj, kind: str, expression: str, *, custom: bool) -> Any:
     if not expression.startswith("."):
         name, _, argument = expression.partition(" ")
         return FUNCTIONS[name](obj, argument)
     found = find_path(obj, expression)
     if kind == "date":
-        return age(found[0]) if found else "<unknown>"
+        return age(found[0]) if found else None if custom else "<unknown>"
     if not found:
-        return 0 if kind == "integer" else "<none>" if kind == "string" else None
-    value = found[0] if len(found) == 1 else found
-    return str(value).lower() if isinstance(value, bool) and kind == "string" else value
+        return None if custom else 0 if kind == "integer" else "<none>"
+    if kind != "string" or isinstance(found[0], str):
+        return found[0]
+    return json.dumps(found[0], separators=(",", ":"))
 
 
 def table(resource: Resource, items: list[Obj], meta: Obj, *, include: str = "Metadata", head: bool = True) -> Obj:
     """A meta.k8s.io/v1 Table of objects. `head` is false for the later events of a watch, which repeat no columns."""
-    columns = _columns(resource.columns, resource.origin == "crd")
+    custom = resource.origin == "crd"
+    columns = _columns(resource.columns, custom)
     definitions = [{"name": "Name", "type": "string", "format": "name", "description": _NAME_TEXT, "priority": 0}]
     definitions += [
         {"name": name, "type": kind, "format": "", "description": name, "priority": priority}
@@ -301,7 +304,7 @@ def table(resource: Resource, items: list[Obj], meta: Obj, *, include: str = "Me
     ]
     rows = []
     for obj in items:
-        cells = [obj["metadata"]["name"], *(_cell(obj, kind, expression) for _, kind, _, expression in columns)]
+        cells = [obj["metadata"]["name"], *(_cell(obj, kind, text, custom=custom) for _, kind, _, text in columns)]
         row: Obj = {"cells": cells}
         if include == "Object":
             row["object"] = obj

@@ -123,6 +123,8 @@ def controllers(space: str, called: str, work: Obj) -> Iterator[Obj]:
             spec["selector"] = {"matchLabels": selector}
         if kind == "DaemonSet":
             del spec["replicas"]
+            if space.startswith(("openshift-", "istio-")):
+                template["spec"]["tolerations"] = [{"operator": "Exists"}]
         if kind == "StatefulSet":
             spec |= {"serviceName": called, "podManagementPolicy": "OrderedReady"}
         if kind == "Deployment":

@@ -48,8 +48,12 @@ def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controlle
     for name in ("rbac_kubernetes.yaml", "rbac_openshift.yaml"):
         for obj in rbac_objects(_read(name), shipped=True):
             store.put(obj)
-    for name in SCENARIOS[scenario]:
-        _tell(store, _read(name), start, run)
+    chapters = [_read(name) for name in SCENARIOS[scenario]]
+    for chapter in chapters:
+        _open(store, chapter, start)
+    run.settle()
+    for chapter in chapters:
+        _tell(store, chapter, start)
     _settle_in_the_past(store, run, start, rng)
     if scale:
         bulk.add(run, scale)
@@ -68,18 +72,25 @@ def _read(name: str) -> Any:
     return yaml.load((DATA / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  # a safe loader
 
 
-def _tell(store: Store, chapter: Obj, start: datetime, run: Controllers) -> None:
-    """One file of the story: nodes, namespaces with their workloads, objects, rights. Pods come later."""
+def _spaces(chapter: Obj, start: datetime) -> Iterator[tuple[str, Obj, datetime]]:
+    for name, told in (chapter.get("namespaces") or {}).items():
+        space: Obj = told or {}
+        yield name, space, start + _offset(space.get("age", "@-412d"))
+
+
+def _open(store: Store, chapter: Obj, start: datetime) -> None:
+    """Nodes and namespaces of one file of the story."""
     for node in workloads.nodes(chapter.get("nodes") or ()):
         store.put(_times(node, start))
-    spaces: dict[str, Obj] = {name: told or {} for name, told in (chapter.get("namespaces") or {}).items()}
-    ages = {name: start + _offset(space.get("age", "@-412d")) for name, space in spaces.items()}
-    for name, space in spaces.items():
-        store.now = lambda name=name: ages[name]  # type: ignore[misc]  # default binds the name
+    for name, space, age in _spaces(chapter, start):
+        store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
         store.put(_times(workloads.namespace(name, space), start))
-    run.settle()
-    for name, space in spaces.items():
-        store.now = lambda name=name: ages[name]  # type: ignore[misc]  # default binds the name
+
+
+def _tell(store: Store, chapter: Obj, start: datetime) -> None:
+    """What one file puts into the namespaces and beside them; pods come when controllers run."""
+    for name, space, age in _spaces(chapter, start):
+        store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
         for obj in workloads.of_namespace(name, space):
             store.put(_times(obj, start))
         for raw in space.get("objects") or ():
