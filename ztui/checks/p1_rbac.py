@@ -162,7 +162,7 @@ def no_wildcards(view: View, namespace: Namespace | None) -> Iterator[Finding]:
         worst = _wildcard(view, grant)
         facts = _facts(view, grant)
         if worst is None:
-            yield _mark(who, ok(grant.binding, FINE, **_words(grant)))
+            yield _mark(who, ok(grant.binding, FINE, seen=(), **_words(grant)))
         else:
             yield _mark(who, (fail if worst is WILDCARD else warn)(grant.binding, worst, seen=facts, **_words(grant)))
 
@@ -195,7 +195,7 @@ def no_ways_up(view: View, namespace: Namespace | None) -> Iterator[Finding]:
         ways = () if grant.namespace and view.derive(_is_built_in, grant.role.name) else primitives(grant)
         words = {**_words(grant), "what": ", ".join(ways[:3])}
         if not ways:
-            yield _mark(who, ok(grant.binding, FINE, **words))
+            yield _mark(who, ok(grant.binding, FINE, seen=(), **words))
         elif is_default_account(grant) or (not grant.namespace and who != "human"):
             yield _mark(who, fail(grant.binding, WAY_UP, seen=_facts(view, grant), **words))
         else:
@@ -364,12 +364,12 @@ def _broad(view: View, grant: Grant) -> Finding:
     words = {**_words(grant), "subject": grant.subject.name, "what": in_words(grant.rules)}
     own = grant.subject.name == f"system:serviceaccounts:{grant.namespace}"
     if grant.role.name in BROAD_SHIPPED or (grant.role.name == "system:image-puller" and own):
-        return ok(grant.binding, BROAD_DEFAULT, **words)
+        return ok(grant.binding, BROAD_DEFAULT, seen=(), **words)
     verbs = {verb for rule in grant.rules for verb in rule.verbs or ()}
     secrets = any(allows(grant, item) for item in SECRETS)
     if verbs <= READ_VERBS and not secrets and not primitives(grant):
         if view.derive(_is_platform, grant.namespace):
-            return ok(grant.binding, BROAD_DEFAULT, **words)
+            return ok(grant.binding, BROAD_DEFAULT, seen=(), **words)
         return warn(grant.binding, BROAD_READ, seen=_facts(view, grant), **words)
     return fail(grant.binding, BROAD_WRITE, seen=_facts(view, grant), **words)
 

@@ -104,10 +104,15 @@ def namespaced_grants(view: View, namespace: Namespace | None) -> Iterator[Findi
         who = holder(view, grant)
         words = {"subject": grant.key, "role": grant.role.name, "binding": str(grant.binding)}
         if who == "human":
-            yield (ok(grant.binding, NAMESPACED, **words) if grant.namespace else warn(grant.binding, EVERYWHERE, **words))
+            yield (
+                ok(grant.binding, NAMESPACED, seen=(), **words)
+                if grant.namespace
+                else warn(grant.binding, EVERYWHERE, seen=(), **words)
+            )
         elif who in {"automation", "addon"} and _is_gone(view, grant):
             strong = grant.role.name in _STRONG or is_full_admin(grant) or bool(primitives(grant))
-            found = aside(fail(grant.binding, DANGLING_POWER, **words) if strong else warn(grant.binding, DANGLING, **words))
+            judge, why = (fail, DANGLING_POWER) if strong else (warn, DANGLING)
+            found = aside(judge(grant.binding, why, seen=(), **words))
             yield of_addon(found) if who == "addon" else found
 
 
