@@ -116,7 +116,11 @@ class App:
                 if cluster.faults.hit("lose-answer", call.resource.plural) and call.request.transport:
                     call.request.transport.close()
                     raise ConnectionResetError("the answer was lost on purpose")
-                return _json(obj, code)
+                made = _json(obj, code)
+                for text in call.warnings:
+                    said = text.replace('"', '\\"')
+                    made.headers.add("Warning", f'299 - "{said}"')
+                return made
 
     async def _path(self, request: web.Request, user: User) -> web.Response:
         """Everything outside the resources: health, version, discovery, OpenAPI."""

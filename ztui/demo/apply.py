@@ -197,6 +197,7 @@ def server_side(live: Obj | None, applied: Obj, *, resource: Resource, version: 
         _remove(result, path)
     result = overlay(result, {key: value for key, value in applied.items() if key != "status"}, keyed=keyed)
     kept = [e for e in others if e["fieldsV1"]]
+    kept += [e for e in (live or {"metadata": {}})["metadata"].get("managedFields") or () if e.get("subresource")]
     result["metadata"]["managedFields"] = [*kept, entry(manager, "Apply", resource, version, mine, time)]
     return dict(result)
 

@@ -30,6 +30,7 @@ class Call:
     name: str = ""
     sub: str = ""
     body: bytes = b""
+    warnings: list[str] = field(default_factory=list)  # go out as Warning headers
     query: Mapping[str, str] = field(init=False)
 
     def __post_init__(self) -> None:

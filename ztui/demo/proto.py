@@ -48,6 +48,21 @@ _DELETE: Schema = {
 }  # fmt: skip
 
 
+_PORT_OR_NAME: Schema = {1: ("type", "i"), 2: ("intVal", "i"), 3: ("strVal", "s")}
+_SERVICE: Schema = {
+    1: ("ports", [{1: ("name", "s"), 2: ("protocol", "s"), 3: ("port", "i"), 4: ("targetPort", _PORT_OR_NAME)}]),
+    2: ("selector", ("s",)), 3: ("clusterIP", "s"), 4: ("type", "s"), 10: ("externalName", "s"),
+}  # fmt: skip
+_CONTAINER: Schema = {
+    1: ("name", "s"), 2: ("image", "s"), 3: ("command", ["s"]), 4: ("args", ["s"]), 14: ("imagePullPolicy", "s"),
+    6: ("ports", [{1: ("name", "s"), 3: ("containerPort", "i"), 4: ("protocol", "s")}]),
+}  # fmt: skip
+_POD_SPEC: Schema = {2: ("containers", [_CONTAINER]), 3: ("restartPolicy", "s"), 8: ("serviceAccountName", "s")}
+_TEMPLATE: Schema = {1: ("metadata", _META), 2: ("spec", _POD_SPEC)}
+_SELECTOR: Schema = {1: ("matchLabels", ("s",))}
+_DEPLOYMENT: Schema = {1: ("replicas", "i"), 2: ("selector", _SELECTOR), 3: ("template", _TEMPLATE)}
+
+
 def _with_spec(spec: Schema) -> Schema:
     return {1: ("metadata", _META), 2: ("spec", spec)}
 
@@ -60,6 +75,8 @@ KINDS: dict[str, Schema] = {
     "SelfSubjectReview": {1: ("metadata", _META)},
     "TokenReview": _with_spec({1: ("token", "s"), 2: ("audiences", ["s"])}),
     "TokenRequest": _with_spec({1: ("audiences", ["s"]), 4: ("expirationSeconds", "i")}),
+    "Deployment": _with_spec(_DEPLOYMENT),
+    "Service": _with_spec(_SERVICE),
     "Namespace": {1: ("metadata", _META)},
     "ServiceAccount": {1: ("metadata", _META), 4: ("automountServiceAccountToken", "t")},
     "ConfigMap": {1: ("metadata", _META), 2: ("data", ("s",)), 4: ("immutable", "t")},
@@ -134,6 +151,9 @@ def _message(data: bytes, schema: Schema) -> Obj:
 
 
 def _value(value: int | bytes, kind: Any) -> Any:
+    if kind is _PORT_OR_NAME:
+        read = _message(_bytes(value), kind)
+        return read.get("strVal") if read.get("type") else read.get("intVal", 0)
     if isinstance(kind, dict):
         return _message(_bytes(value), kind)
     return _SCALARS[kind](value)

@@ -87,6 +87,9 @@ def controllers(space: str, called: str, work: Obj) -> Iterator[Obj]:
     meta: Obj = {"name": called, "namespace": space, "labels": dict(labels)}
     if work.get("annotations"):
         meta["annotations"] = work["annotations"]
+    if work.get("gitops"):
+        tracked = f"{work['gitops']}:{_APPS[kind].partition('/')[0]}/{kind}:{space}/{called}"
+        meta["annotations"] = {**meta.get("annotations", {}), "argocd.argoproj.io/tracking-id": tracked}
     if work.get("owner"):
         meta["ownerReferences"] = [work["owner"]]
     if kind == "Mirror":
@@ -116,27 +119,28 @@ def controllers(space: str, called: str, work: Obj) -> Iterator[Obj]:
             "status": {"lastScheduleTime": "@-6h", "lastSuccessfulTime": "@-6h"},
         }
     else:
-        spec = {"template": template, "replicas": work.get("replicas", 1)}
-        if kind == "DeploymentConfig":
-            spec |= {"selector": selector, "strategy": {"type": "Rolling"}, "triggers": [{"type": "ConfigChange"}]}
-        else:
-            spec["selector"] = {"matchLabels": selector}
-        if kind == "DaemonSet":
-            del spec["replicas"]
-            if space.startswith(("openshift-", "istio-")):
-                template["spec"]["tolerations"] = [{"operator": "Exists"}]
-        if kind == "StatefulSet":
-            spec |= {"serviceName": called, "podManagementPolicy": "OrderedReady"}
-        if kind == "Deployment":
-            limits = {"maxSurge": "25%", "maxUnavailable": "25%"}
-            spec |= {
-                "strategy": {"type": "RollingUpdate", "rollingUpdate": limits},
-                "progressDeadlineSeconds": 600,
-                "revisionHistoryLimit": 10,
-            }
+        spec = _controller_spec(kind, space, called, work, template, selector)
         yield {"apiVersion": _APPS[kind], "kind": kind, "metadata": meta, "spec": spec, "status": {}}
     if work.get("ports") and work.get("service", True) is not False:
         yield service(space, called, work, labels, selector)
+
+
+def _controller_spec(kind: str, space: str, called: str, work: Obj, template: Obj, selector: Obj) -> Obj:
+    spec: Obj = {"template": template, "replicas": work.get("replicas", 1), "selector": {"matchLabels": selector}}
+    match kind:
+        case "DeploymentConfig":
+            spec |= {"selector": selector, "strategy": {"type": "Rolling"}, "triggers": [{"type": "ConfigChange"}]}
+        case "DaemonSet":
+            del spec["replicas"]
+            if space.startswith(("openshift-", "istio-")):
+                template["spec"]["tolerations"] = [{"operator": "Exists"}]
+        case "StatefulSet":
+            spec |= {"serviceName": called, "podManagementPolicy": "OrderedReady"}
+        case _:
+            limits = {"maxSurge": "25%", "maxUnavailable": "25%"}
+            spec |= {"strategy": {"type": "RollingUpdate", "rollingUpdate": limits}}
+            spec |= {"progressDeadlineSeconds": 600, "revisionHistoryLimit": 10}
+    return spec
 
 
 def service(space: str, called: str, work: Obj, labels: Obj, selector: Obj) -> Obj:

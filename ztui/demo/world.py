@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from ztui.demo import bulk, workloads
+from ztui.demo import apply, bulk, workloads
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import DATA, to_crd
 from ztui.demo.cluster import Cluster
@@ -92,7 +92,7 @@ def _tell(store: Store, chapter: Obj, start: datetime) -> None:
     for name, space, age in _spaces(chapter, start):
         store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
         for obj in workloads.of_namespace(name, space):
-            store.put(_times(obj, start))
+            store.put(_managed(store, _times(obj, start)))
         for raw in space.get("objects") or ():
             store.put(_times(complete(raw, name), start))
     store.now = lambda: start - CLUSTER_AGE
@@ -102,6 +102,16 @@ def _tell(store: Store, chapter: Obj, start: datetime) -> None:
         store.put(_times(workloads.cluster_operator(name, related, (chapter.get("conditions") or {}).get(name) or {}), start))
     for obj in rbac_objects(chapter.get("rights") or {}, shipped=False):
         store.put(obj)
+
+
+def _managed(store: Store, obj: Obj) -> Obj:
+    """What GitOps applied carries its manager, as an object in a real cluster does."""
+    if "argocd.argoproj.io/tracking-id" not in (obj["metadata"].get("annotations") or {}):
+        return obj
+    resource = store.catalogue.of_kind(obj["apiVersion"], obj["kind"])
+    fields = {path for path in apply.fields_of(obj) if path[0] != "f:status"}
+    entry = apply.entry("argocd-controller", "Apply", resource, resource.stored, fields, stamp(store.now()))
+    return {**obj, "metadata": {**obj["metadata"], "managedFields": [entry]}}
 
 
 def complete(raw: Obj, namespace: str = "") -> Obj:
