@@ -126,7 +126,7 @@ def _add_named(merged: Merged, into: dict[str, Named], root: Entry, node: Node, 
         _refuse(root, at, f"expected a mapping, found {kind_of(node)}")
     name = node.get("name")
     if not isinstance(name, str) or not name:
-        _refuse(root, f"{at}.name", "is missing" if name in {None, ""} else f"expected text, found {kind_of(name)}")
+        _refuse(root, f"{at}.name", "is missing" if name is None or name == "" else f"expected text, found {kind_of(name)}")
     if name in into:
         merged.warn(f'{root.source}: {at}: "{name[:60]}" is there already, the first one wins ({into[name].source})')
         return
