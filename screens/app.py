@@ -80,6 +80,7 @@ class ZtuiApp(App[int]):
         *(Binding(key, action, about, show=False) for key, action, about in command.shortcuts()),
         Binding("C", "copy", "Copy what the cursor is on", show=False),
         Binding("ctrl+q,ctrl+c", "quit_now", "Leave ztui", show=False, priority=True),
+        Binding("ctrl+z", "suspend_process", "Back to the shell for a while", show=False, priority=True),
     ]
 
     def __init__(
@@ -126,6 +127,8 @@ class ZtuiApp(App[int]):
 
     def on_mount(self) -> None:
         """First paint, then everything else."""
+        if not self.is_headless:
+            terminal.harden(self)
         self.push_screen(OverviewScreen())
         self.call_after_refresh(self._start)
 
@@ -384,7 +387,6 @@ def run_console(found: argparse.Namespace, settings: Settings) -> int:
     """Run the console; returns its exit status. A bug inside leaves as the exception it was, with the terminal restored."""
     with target_finder(found, settings) as (find, mine):
         app = ZtuiApp(mine, find, base=settings, driver_class=terminal.driver_class())
-        terminal.harden(app)
         status = app.run(mouse=settings.mouse)
         if app.fatal is not None:
             raise app.fatal

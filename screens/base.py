@@ -38,6 +38,7 @@ class FrameScreen(Screen[None]):
         Binding("colon", "command", show=False),
     ]
 
+    AUTO_FOCUS: ClassVar[str | None] = "LineTable, #text"
     KEYS: ClassVar[Sequence[tuple[str, str]]] = ()
     TITLE_WORDS: ClassVar[str] = ""
 
@@ -137,6 +138,8 @@ class FrameScreen(Screen[None]):
         self.draw_all()
 
     def _header(self, frame: Frame) -> tuple[list[Cell], list[Cell]]:
+        if self.has_class("tiny"):
+            return [cell("ztui: too small", "warn")], []
         app, health = self.ztui, frame.health
         wide = self.size.width >= WIDE
         name = app.label or (health.context if health else "") or "no cluster"

@@ -24,7 +24,7 @@ class TextScreen(FrameScreen):
 
     def body(self) -> Sequence[Widget]:
         """The text."""
-        return (TextPane(id="text"),)
+        return (TextPane(id="text", focusable=True),)
 
     def on_mount(self) -> None:
         """Fill it once."""

@@ -25,7 +25,7 @@ class DetailScreen(FrameScreen):
 
     def body(self) -> Sequence[Widget]:
         """The text."""
-        return (TextPane(id="text"),)
+        return (TextPane(id="text", focusable=True),)
 
     def draw(self, frame: Frame) -> None:
         """Show a frame."""

@@ -55,7 +55,7 @@ class PhaseScreen(FrameScreen):
         )
         return (
             TextPane(id="headline"),
-            Horizontal(LineTable(columns, id="checks", empty="reading …"), TextPane(id="evidence"), id="split"),
+            Horizontal(LineTable(columns, id="checks", empty="reading …"), TextPane(id="evidence", focusable=True), id="split"),
         )
 
     def keys(self) -> Sequence[tuple[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
@@ -47,25 +48,13 @@ class PhaseColumns(Toned):
         dim = self.tone("dim")
         inside = width - 4
         if y == 0:
-            name = f"{card.number} {card.title} " if card.number else f"{card.title} "
-            state = f" {card.state} "
-            room = width - 4 - len(name) - len(state)
-            if room < 0:
-                name, room = fit(name, max(4, len(name) + room - 1)) + " ", 0
-            return [
-                ("┌ ", dim),
-                (name, self.tone("strong")),
-                ("─" * room, dim),
-                (state, self.tone(card.tone)),
-                ("┐", dim),
-                (" " * (1 if width - 4 - len(name) - len(state) - room else 0), dim),
-            ]
+            return self._title(card, width)
         if y == self._rows(self._cards) + 1:
             return [("└" + "─" * (width - 2) + "┘", dim)]
         if y - 1 >= len(card.lines):
             return [("│ ", dim), (" " * inside, dim), (" │", dim)]
         glyph, title, count = card.lines[y - 1].cells[:3]
-        number = fit(count.text, len(count.text))
+        number = f" {count.text}" if count.text else ""
         return [
             ("│ ", dim),
             (f"{glyph.text} ", self.tone(glyph.tone)),
@@ -73,6 +62,14 @@ class PhaseColumns(Toned):
             (number, self.tone(count.tone)),
             (" │", dim),
         ]
+
+    def _title(self, card: PhaseCard, width: int) -> list[tuple[str, Style]]:
+        dim, state = self.tone("dim"), f" {card.state} "
+        name = f"{card.number} {card.title} "
+        line = width - 3 - cell_len(name) - cell_len(state)
+        if line < 0:
+            name, line = fit(name, max(4, cell_len(name) + line)), 0
+        return [("┌ ", dim), (name, self.tone("strong")), ("─" * line, dim), (state, self.tone(card.tone)), ("┐", dim)]
 
     @staticmethod
     def _rows(cards: Sequence[PhaseCard]) -> int:

@@ -29,8 +29,9 @@ class TextPane(ScrollView, Toned, can_focus=True):
         Binding("end", "scroll_end", show=False),
     ]
 
-    def __init__(self, id: str | None = None) -> None:  # noqa: A002  the framework's word
+    def __init__(self, id: str | None = None, *, focusable: bool = False) -> None:  # noqa: A002  the framework's word
         super().__init__(id=id)
+        self.can_focus = focusable
         self._lines: tuple[Line, ...] = ()
         self._wrapped: list[tuple[str, Tone]] = []
 

@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn
@@ -32,6 +33,7 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _keep_private()
     try:
         return _run(arguments)
     except ZtuiError as error:
@@ -56,6 +58,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             traceback.print_exception(error)
         say(report(error, os.environ))
         return EXIT_BUG
+
+
+def _keep_private() -> None:
+    """No core dump with tokens in it, and no file of ours for others to read."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415  POSIX only
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -124,9 +135,21 @@ def _open_console(found: argparse.Namespace, settings: Settings) -> int:
         if origin != here:
             msg = f"the package `{name}` beside ztui is hidden by another of that name"
             raise SettingsError(msg, where=str(origin or "not found"), next="Install ztui in an environment of its own")
+    _tame_framework()
     from screens.app import run_console  # noqa: PLC0415  the one import of the console, by name
 
     return run_console(found, settings)
+
+
+def _tame_framework() -> None:
+    """Drop the framework's debug switches, which could write what is shown into a file; be sparing on slow links.
+
+    They are read when the framework is imported, so this comes before.
+    """
+    allowed = {"TEXTUAL_COLOR_SYSTEM", "TEXTUAL_ANIMATIONS", "TEXTUAL_FPS", "TEXTUAL_DISABLE_KITTY_KEY"}
+    for name in [name for name in os.environ if name.startswith("TEXTUAL_") and name not in allowed]:
+        del os.environ[name]
+    os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
 
 
 def _shows_console() -> bool:

@@ -54,7 +54,8 @@ def next_best_step(board: Board, cards: Mapping[CheckId, Check]) -> Step | None:
     for phase in board.phases:
         for row in phase.rows:
             bad = [] if row.status in DONE else _bad_checks(board, cards, row)
-            candidates += [((phase.number or 9, len(bad), -card.weight, card.id), card) for card in bad]
+            left = len(bad) + len(row.missing) + row.counts.get(str(Status.UNKNOWN), 0)
+            candidates += [((phase.number or 9, left, -card.weight, card.id), card) for card in bad]
     if not candidates:
         return None
     (_, count, _, _), card = min(candidates, key=lambda item: item[0])
