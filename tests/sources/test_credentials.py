@@ -23,9 +23,9 @@ from tests.sources.small_api import CANARY, SmallApi, kubeconfig, small_api, ver
 from ztui.clock import ManualClock
 from ztui.errors import LoginError
 from ztui.settings import Settings
+from ztui.sources.approvals import ApprovalError, approve
 from ztui.sources.credentials import Credentials
 from ztui.sources.http import Http
-from ztui.sources.programs import ProgramCard
 from ztui.sources.target import Target, find_target
 
 V1 = "client.authentication.k8s.io/v1"
@@ -58,7 +58,7 @@ def target_of(folder: Path, user: dict[str, object], *, server: str = SERVER, **
     path = kubeconfig(folder / "config", server, user=user)
     return find_target(
         Settings(kubeconfig=str(path), **({"exec_policy": "allow-list", "exec_allow": (str(folder / "login-shim"),)} | settings)),
-        {},
+        {"XDG_STATE_HOME": str(folder / "state")},
     )
 
 
@@ -206,28 +206,43 @@ async def test_F34_one_that_wants_the_terminal_does_not_get_it(tmp_path: Path, c
     assert not runs(tmp_path)
 
 
-async def test_B08_no_program_runs_that_nobody_approved(tmp_path: Path, clock: ManualClock) -> None:
-    user = exec_user(str(shim(tmp_path, "give(token='t')")))
-    shown: list[ProgramCard] = []
-
-    async def approve(card: ProgramCard) -> bool:
-        shown.append(card)
-        return len(shown) > 1
-
-    for policy, allow in (("deny", (str(tmp_path / "login-shim"),)), ("ask", ()), ("allow-list", ("login-shim",))):
-        error = await failure(Credentials(target_of(tmp_path, user, exec_policy=policy, exec_allow=allow), clock))
+async def test_B08_no_program_runs_that_nobody_approved_and_a_change_asks_again(tmp_path: Path, clock: ManualClock) -> None:
+    path = str(shim(tmp_path, "give(token='t')"))
+    for policy, allow in (("deny", (path,)), ("ask", ()), ("allow-list", ("login-shim",))):
+        target = target_of(tmp_path, exec_user(path), exec_policy=policy, exec_allow=allow)
+        error = await failure(Credentials(target, clock))
         assert error.what == "login program login-shim may not run"
         assert f"policy {policy}" in error.why
-    credentials = Credentials(target_of(tmp_path, user, exec_policy="ask"), clock, approve)
-    await failure(credentials)
     assert not runs(tmp_path)
-    await credentials.refresh("user")
-    assert await credentials.headers() == {"Authorization": "Bearer t"}
-    assert shown[0] == shown[1]
-    assert (shown[0].path, len(shown[0].sha256)) == (str(tmp_path / "login-shim"), 64)
+    target = target_of(tmp_path, exec_user(path), exec_policy="ask")
+    first = await failure(Credentials(target, clock))
+    assert isinstance(first, ApprovalError)
+    assert (first.card.path, first.card.args, len(first.card.sha256)) == (path, (), 64)
+    approve(first.card, target.exec_policy)
+    assert await Credentials(target, clock).headers() == {"Authorization": "Bearer t"}
     shim(tmp_path, "give(token='other')")
-    await credentials.refresh("user")
-    assert shown[2].key != shown[0].key
+    second = await failure(Credentials(target, clock))
+    assert isinstance(second, ApprovalError)
+    assert second.card.key != first.card.key
+
+
+async def test_B08_a_file_of_approvals_that_others_can_write_approves_nothing(tmp_path: Path, clock: ManualClock) -> None:
+    target = target_of(tmp_path, exec_user(str(shim(tmp_path, "give(token='t')"))), exec_policy="ask")
+    first = await failure(Credentials(target, clock))
+    assert isinstance(first, ApprovalError)
+    approve(first.card, target.exec_policy)
+    file = tmp_path / "state" / "ztui" / "approved-programs.json"
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.chmod(0o666)
+    assert isinstance(await failure(Credentials(target, clock)), ApprovalError)
+
+
+async def test_F34_in_the_foreground_it_has_the_terminal_and_no_limit(tmp_path: Path, clock: ManualClock) -> None:
+    body = "asked = json.loads(os.environ['KUBERNETES_EXEC_INFO'])['spec']['interactive']\ngive(token='t%s' % asked)"
+    credentials = program(tmp_path, body, clock, interactiveMode="Always")
+    await credentials.log_in_here()
+    assert await credentials.headers() == {"Authorization": "Bearer tTrue"}
+    assert clock.waiting == 0
 
 
 async def test_F16_a_failing_program_is_run_once_in_thirty_seconds(tmp_path: Path, clock: ManualClock) -> None:

@@ -7,24 +7,21 @@ the end or when the server said 401, and never more than once in 30 s (F16).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from ztui.clock import Clock
 from ztui.errors import LoginError, ZtuiError
+from ztui.sources.approvals import card_of, require_approval
 from ztui.sources.login import HIDDEN, Hidden, KeyPair, Program
-from ztui.sources.programs import Credential, ProgramCard, allowed, card_of, run_program
+from ztui.sources.programs import Credential, run_program
 from ztui.sources.target import Target
 from ztui.sources.tls import check_pair
 
 REREAD_S: Final = 5.0
 RETRY_S: Final = 30.0
 RENEW_BEFORE: Final = timedelta(seconds=60)
-
-Approve = Callable[[ProgramCard], Awaitable[bool]]
-"""Asks a person whether this login program may run; the answer is remembered by whoever asks."""
 
 
 class Credentials:
@@ -35,10 +32,9 @@ class Credentials:
     newest files are not used. ``skew_s`` is how far the server's clock is ahead of ours.
     """
 
-    def __init__(self, target: Target, clock: Clock, approve: Approve | None = None) -> None:
+    def __init__(self, target: Target, clock: Clock) -> None:
         self._target = target
         self._clock = clock
-        self._approve = approve
         self._lock = asyncio.Lock()
         self._seen = _signature(target.files)
         self._looked_s = clock.monotonic()
@@ -99,6 +95,18 @@ class Credentials:
             self._refused_s = now_s
             await self._renew(forced=True)
             return True
+
+    async def log_in_here(self) -> None:
+        """Run the login program in the foreground, where it may ask; the console has left the terminal to it.
+
+        Raises LoginError where there is none, or it fails.
+        """
+        program = self._target.login.program
+        if program is None:
+            raise LoginError("this context has no login program", where=self._target.context, next=self.advice())
+        async with self._lock:
+            self._take(await self._run(program, foreground=True))
+            self._failure = None
 
     def advice(self) -> str:
         """What the user can run to log in again."""
@@ -171,21 +179,12 @@ class Credentials:
         assert login.oidc is not None  # noqa: S101  _renewable says so
         return await refresh_id_token(login.oidc, self._target, self._clock)
 
-    async def _run(self, program: Program) -> Credential:
+    async def _run(self, program: Program, *, foreground: bool = False) -> Credential:
         card = await asyncio.to_thread(card_of, program)
-        verdict = allowed(card, self._target.exec_policy)
-        if verdict is None:
-            verdict = await self._approve(card) if self._approve is not None else False
-        if not verdict:
-            raise LoginError(
-                f"login program {Path(card.path).name} may not run",
-                where=f"user {program.user}",
-                why=f"policy {self._target.exec_policy.mode}: {card.path} (sha256 {card.sha256[:12]}) is not approved",
-                next="approve it in the console, or set exec_policy and exec_allow in the settings",
-            )
+        await asyncio.to_thread(require_approval, card, self._target.exec_policy)
         self.waiting_since = self._clock.monotonic()
         try:
-            return await run_program(self._target, program, card, self._clock)
+            return await run_program(self._target, program, card, self._clock, foreground=foreground)
         finally:
             self.waiting_since = None
 

@@ -7,23 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
-import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import msgspec
 
 from ztui.clock import Clock
-from ztui.errors import LoginError
+from ztui.sources.approvals import ProgramCard, program_failure
 from ztui.sources.login import Hidden, KeyPair, Program, checked_token
-from ztui.sources.target import ExecPolicy, Target
+from ztui.sources.target import Target
 from ztui.text import clean
 
 OUTPUT_LIMIT_BYTES: Final = 1024 * 1024
@@ -62,21 +59,6 @@ _PROXY_VARIABLES: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class ProgramCard:
-    """What a person is shown before a login program runs for the first time: path, arguments, SHA-256 of the file."""
-
-    user: str
-    path: str
-    args: tuple[str, ...]
-    sha256: str
-
-    @property
-    def key(self) -> str:
-        """Identity of this approval: another path, argument or file makes another one."""
-        return hashlib.sha256(json.dumps([self.path, self.args, self.sha256]).encode()).hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
 class Credential:
     """What a login gave: a token, a certificate or both; ``expires_at`` None means it does not say."""
 
@@ -85,41 +67,23 @@ class Credential:
     expires_at: datetime | None
 
 
-def card_of(program: Program) -> ProgramCard:
-    """Find the program and hash its file. Raises LoginError where it is missing or cannot run."""
-    path = program.command if "/" in program.command else _which(program.command)
-    if path is None or not Path(path).exists():
-        raise _failure(program, "is not installed", next=program.install_hint or f"install {program.command}")
-    real = Path(path)
-    if not real.is_file() or not os.access(real, os.X_OK):
-        raise _failure(program, f"cannot be run: {real} is not an executable file", next=f"chmod u+x {real}")
-    digest = hashlib.sha256()
-    with real.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return ProgramCard(program.user, str(real), program.args, digest.hexdigest())
-
-
-def allowed(card: ProgramCard, policy: ExecPolicy) -> bool | None:
-    """What the policy alone says: True, False, or None for ask."""
-    if policy.mode == "ask":
-        return None
-    listed = any((entry if "/" in entry else _which(entry)) == card.path for entry in policy.allow)
-    return policy.mode == "allow-list" and listed
-
-
-async def run_program(target: Target, program: Program, card: ProgramCard, clock: Clock) -> Credential:
+async def run_program(
+    target: Target, program: Program, card: ProgramCard, clock: Clock, *, foreground: bool = False
+) -> Credential:
     """Run the program once and read its credential.
 
-    Raises LoginError with program name, exit code and its last line, cleaned; never its output as a whole.
+    In the foreground it has the terminal and all the time it wants: the caller has stepped aside and leaves SIGINT to it. Raises
+    LoginError with program name, exit code and its last line, cleaned; never its output as a whole.
     """
-    if program.interactive == "Always":
-        raise _failure(program, "wants the terminal (interactiveMode Always)", next="run it in the foreground with `!`")
-    code, out, err = await _run(program, card, _child_environment(target, program, interactive=False), clock)
+    if program.interactive == "Always" and not foreground:
+        raise program_failure(program, "wants the terminal (interactiveMode Always)", next="run it in the foreground with `!`")
+    interactive = foreground and program.interactive != "Never"
+    environment = _child_environment(target, program, interactive=interactive)
+    code, out, err = await _run(program, card, environment, None if foreground else clock)
     if code != 0:
-        raise _failure(program, f"ended with code {code}{_last_line(err)}")
+        raise program_failure(program, f"ended with code {code}{_last_line(err)}")
     if out is None:
-        raise _failure(program, f"printed more than {OUTPUT_LIMIT_BYTES // 1024} KiB")
+        raise program_failure(program, f"printed more than {OUTPUT_LIMIT_BYTES // 1024} KiB")
     return read_credential(program, out, clock.now())
 
 
@@ -129,27 +93,27 @@ def read_credential(program: Program, out: bytes, now: datetime) -> Credential:
         answer = msgspec.json.decode(out, type=_ExecCredential)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         why = "not JSON" if not isinstance(error, msgspec.ValidationError) else _shape(error)
-        raise _failure(program, f"gave no credential: {why}") from None
+        raise program_failure(program, f"gave no credential: {why}") from None
     if answer.api_version != program.api_version:
-        raise _failure(
+        raise program_failure(
             program, f"answered as {answer.api_version or 'no version'}, the kubeconfig asks for {program.api_version}"
         )
     status = answer.status
     if status is None or not (status.token or status.client_certificate_data):
-        raise _failure(program, "gave neither a token nor a certificate")
+        raise program_failure(program, "gave neither a token nor a certificate")
     expires_at = _instant(program, status.expiration_timestamp)
     if expires_at is not None and expires_at <= now:
-        raise _failure(program, f"gave a credential that ended at {expires_at:%Y-%m-%d %H:%MZ}")
+        raise program_failure(program, f"gave a credential that ended at {expires_at:%Y-%m-%d %H:%MZ}")
     pair = None
     if status.client_certificate_data:
         if not status.client_key_data:
-            raise _failure(program, "gave a certificate without its key")
+            raise program_failure(program, "gave a certificate without its key")
         pair = KeyPair(status.client_certificate_data, Hidden(status.client_key_data))
     token = None
     if status.token:
 
         def refuse(why: str) -> NoReturn:
-            raise _failure(program, f"gave a token that {why}")
+            raise program_failure(program, f"gave a token that {why}")
 
         token = Hidden(checked_token(status.token, refuse))
     return Credential(token, pair, expires_at)
@@ -169,48 +133,51 @@ class _ExecCredential(msgspec.Struct, rename="camel"):
 
 
 async def _run(
-    program: Program, card: ProgramCard, environment: Mapping[str, str], clock: Clock
+    program: Program, card: ProgramCard, environment: Mapping[str, str], clock: Clock | None
 ) -> tuple[int, bytes | None, bytes]:
-    """Run to the end; stdout is None where it was too long. The whole process group ends with this call, however it ends."""
+    """Run to the end; stdout is None where it was too long. No clock means the foreground; else its group ends with us."""
+    terminal = None if clock is None else asyncio.subprocess.DEVNULL
     try:
         child = await asyncio.create_subprocess_exec(
             card.path,
             *card.args,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=terminal,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stderr=None if clock is None else asyncio.subprocess.PIPE,
             env=dict(environment),
-            start_new_session=True,
+            start_new_session=clock is not None,
         )
     except OSError as error:
-        raise _failure(program, f"cannot be run: {error.strerror}") from error
+        raise program_failure(program, f"cannot be run: {error.strerror}") from error
     try:
-        done = asyncio.ensure_future(_collect(child))
-        timer = asyncio.ensure_future(clock.sleep(RUN_LIMIT_S))
-        try:
-            await asyncio.wait({done, timer}, return_when=asyncio.FIRST_COMPLETED)
-            if not done.done():
-                raise _failure(program, f"gave no answer in {RUN_LIMIT_S:.0f} s", next="run it in the foreground with `!`")
-            out, err = done.result()
-            return child.returncode if child.returncode is not None else -1, out, err
-        finally:
-            await _drop(done, timer)
+        out, err = await (_collect(child) if clock is None else _in_time(program, child, clock))
+        return child.returncode if child.returncode is not None else -1, out, err
     finally:
-        await _end_group(child)
+        await _end(child, group=clock is not None)
+
+
+async def _in_time(program: Program, child: asyncio.subprocess.Process, clock: Clock) -> tuple[bytes | None, bytes]:
+    done = asyncio.ensure_future(_collect(child))
+    timer = asyncio.ensure_future(clock.sleep(RUN_LIMIT_S))
+    try:
+        await asyncio.wait({done, timer}, return_when=asyncio.FIRST_COMPLETED)
+        if not done.done():
+            raise program_failure(program, f"gave no answer in {RUN_LIMIT_S:.0f} s", next="run it in the foreground with `!`")
+        return done.result()
+    finally:
+        await _drop(done, timer)
 
 
 async def _collect(child: asyncio.subprocess.Process) -> tuple[bytes | None, bytes]:
-    """Drain both pipes at once, so that neither can block the child; beyond the cap only the draining goes on."""
-    assert child.stdout is not None  # noqa: S101  both were asked for as pipes
-    assert child.stderr is not None  # noqa: S101
+    """Drain all pipes at once, so that none can block the child; beyond the cap only the draining goes on."""
     out, err = await asyncio.gather(_drain(child.stdout), _drain(child.stderr))
     await child.wait()
     return (None if len(out) > OUTPUT_LIMIT_BYTES else out), err[-OUTPUT_LIMIT_BYTES:]
 
 
-async def _drain(pipe: asyncio.StreamReader) -> bytes:
+async def _drain(pipe: asyncio.StreamReader | None) -> bytes:
     kept = bytearray()
-    while chunk := await pipe.read(65_536):
+    while pipe is not None and (chunk := await pipe.read(65_536)):
         kept += chunk
         if len(kept) > 2 * OUTPUT_LIMIT_BYTES:
             del kept[: len(kept) - OUTPUT_LIMIT_BYTES - 1]
@@ -223,10 +190,13 @@ async def _drop(*tasks: asyncio.Future[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _end_group(child: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the child's own process group, grandchildren that hold the pipes included."""
+async def _end(child: asyncio.subprocess.Process, *, group: bool) -> None:
+    """Kill what is left of the child, with its own process group if it has one: grandchildren that hold the pipes included."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, signal.SIGKILL)
+        if group:
+            os.killpg(child.pid, signal.SIGKILL)
+        elif child.returncode is None:
+            child.kill()
     await child.wait()
     transport = getattr(child, "_transport", None)  # asyncio closes the pipes only when both have ended
     if transport is not None:
@@ -262,19 +232,13 @@ def _cluster(target: Target) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
 
 
-def _which(name: str) -> str | None:
-    """Look a name up in PATH, absolute folders only (as Go's ErrDot)."""
-    folders = [folder for folder in os.environ.get("PATH", "").split(os.pathsep) if folder.startswith("/")]
-    return shutil.which(name, path=os.pathsep.join(folders)) if folders else None
-
-
 def _instant(program: Program, text: str | None) -> datetime | None:
     if not text:
         return None
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise _failure(program, "gave an expiry that is no date") from None
+        raise program_failure(program, "gave an expiry that is no date") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -286,13 +250,3 @@ def _last_line(err: bytes) -> str:
 def _shape(error: msgspec.ValidationError) -> str:
     """What is wrong with the shape; msgspec names types and a path, never values."""
     return str(error).replace("`", "")[:120]
-
-
-def _failure(program: Program, why: str, *, next: str = "") -> LoginError:  # noqa: A002  the user's word
-    name = Path(program.command).name
-    return LoginError(
-        f"login program {name} failed",
-        where=f"user {program.user}",
-        why=why,
-        next=next or f"try it by hand: {name}, then press r",
-    )

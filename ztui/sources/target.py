@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from ztui.errors import ConnectError, LoginError, SettingsError, TrustError
-from ztui.settings import Settings
+from ztui.settings import Settings, state_dir
 from ztui.sources.kubeconfig import Merged, kubeconfig_paths, read_all
 from ztui.sources.login import Entry, Hidden, Login, checked_token, impersonation_of, login_of
 from ztui.sources.proxy import proxy_for
@@ -29,10 +29,14 @@ _LIST_LIMIT: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class ExecPolicy:
-    """May a login program run: ``deny``, ``allow-list`` (``allow`` holds names or absolute paths) or ``ask``."""
+    """May a login program run: ``deny``, ``allow-list`` (``allow`` holds names or absolute paths) or ``ask``.
+
+    ``approvals`` is the file of what was approved before.
+    """
 
     mode: str = "ask"
     allow: tuple[str, ...] = ()
+    approvals: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class Kubeconfig:
             warnings=tuple(warnings),
             ca_fingerprint=ca_fingerprint,
             cluster_extension=_extension(cluster),
-            exec_policy=ExecPolicy(self._settings.exec_policy, self._settings.exec_allow),
+            exec_policy=_exec_policy(self._settings, self._environ),
             files=tuple(dict.fromkeys(files)),
             reread=lambda: load_kubeconfig(self._settings, self._environ).target(name),
         )
@@ -283,6 +287,10 @@ def _impersonation(settings: Settings, user: Entry | None) -> tuple[tuple[str, s
             "impersonation holds control characters", where=user.at if user else "", next="correct the kubeconfig"
         )
     return headers
+
+
+def _exec_policy(settings: Settings, environ: Mapping[str, str]) -> ExecPolicy:
+    return ExecPolicy(settings.exec_policy, settings.exec_allow, str(state_dir(environ) / "approved-programs.json"))
 
 
 def _extension(cluster: Entry) -> str | None:
