@@ -291,6 +291,7 @@ def _problem(at: str, error: Exception, outcome: str) -> str:
         ("text or nothing", "`str | null`"),
         ("text", "`str`"),
         ("a number", "`int`"),
+        ("a number", "`float`"),
         ("a list", "`array`"),
         ("a table", "`object`"),
     ):

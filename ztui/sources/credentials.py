@@ -7,6 +7,7 @@ the end or when the server said 401, and never more than once in 30 s (F16).
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from ztui.clock import Clock
 from ztui.errors import LoginError, ZtuiError
 from ztui.sources.approvals import card_of, require_approval
 from ztui.sources.login import HIDDEN, Hidden, KeyPair, Program
+from ztui.sources.oidc import expiry_of, refresh_id_token
 from ztui.sources.programs import Credential, run_program
 from ztui.sources.target import Target
 from ztui.sources.tls import check_pair
@@ -150,9 +152,11 @@ class Credentials:
         self._token: Hidden | None = login.token
         self._certificate: KeyPair | None = login.certificate
         self._expires_at: datetime | None = None
+        self._refresh_token: Hidden | None = None
         self._fresh = not self._renewable
         if login.oidc is not None and login.oidc.id_token is not None:
             self._token = login.oidc.id_token
+            self._expires_at = expiry_of(login.oidc.id_token.reveal())
             self._fresh = True
 
     async def _renew(self, *, forced: bool) -> None:
@@ -174,10 +178,15 @@ class Credentials:
         login = self._target.login
         if login.program is not None:
             return await self._run(login.program)
-        from ztui.sources.oidc import refresh_id_token  # noqa: PLC0415  brings an HTTP client, only for this kind of login
-
         assert login.oidc is not None  # noqa: S101  _renewable says so
-        return await refresh_id_token(login.oidc, self._target, self._clock)
+        oidc = login.oidc if self._refresh_token is None else replace(login.oidc, refresh_token=self._refresh_token)
+        credential = await refresh_id_token(oidc)
+        if credential.refresh_token is not None and credential.refresh_token != oidc.refresh_token:
+            self._refresh_token = credential.refresh_token
+            self.note = (
+                "the identity provider changed the refresh token: the new one lives as long as this program, not in the file"
+            )
+        return credential
 
     async def _run(self, program: Program, *, foreground: bool = False) -> Credential:
         card = await asyncio.to_thread(card_of, program)

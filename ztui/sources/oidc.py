@@ -14,12 +14,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ztui.clock import Clock
 from ztui.errors import LoginError
 from ztui.sources.login import Hidden, Oidc, checked_token
 from ztui.sources.programs import Credential
 from ztui.sources.proxy import proxy_for
-from ztui.sources.target import Target
 
 if TYPE_CHECKING:
     import aiohttp
@@ -35,13 +33,14 @@ class _Discovery(msgspec.Struct):
 
 class _Tokens(msgspec.Struct):
     id_token: str | None = None
+    refresh_token: str | None = None
 
 
 class _Claims(msgspec.Struct):
     exp: float | None = None
 
 
-async def refresh_id_token(oidc: Oidc, target: Target, clock: Clock) -> Credential:
+async def refresh_id_token(oidc: Oidc) -> Credential:
     """Trade the refresh token for an id token.
 
     Raises LoginError; the answer's body never enters a message.
@@ -63,7 +62,8 @@ async def refresh_id_token(oidc: Oidc, target: Target, clock: Clock) -> Credenti
         answer = _decode(oidc, await _call(session, oidc, "POST", found.token_endpoint, form), _Tokens)
     if answer.id_token is None:
         raise _failure(oidc, "the provider gave no id token")
-    return Credential(Hidden(_checked(oidc, answer.id_token)), None, expiry_of(answer.id_token))
+    rotated = Hidden(answer.refresh_token) if answer.refresh_token else None
+    return Credential(Hidden(_checked(oidc, answer.id_token)), None, expiry_of(answer.id_token), rotated)
 
 
 def expiry_of(token: str) -> datetime | None:

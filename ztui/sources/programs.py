@@ -60,11 +60,15 @@ _PROXY_VARIABLES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a login gave: a token, a certificate or both; ``expires_at`` None means it does not say."""
+    """What a login gave: a token, a certificate or both; ``expires_at`` None means it does not say.
+
+    ``refresh_token`` is set where an identity provider gave the next one to use.
+    """
 
     token: Hidden | None
     certificate: KeyPair | None
     expires_at: datetime | None
+    refresh_token: Hidden | None = None
 
 
 async def run_program(
