@@ -6,7 +6,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 import os
+import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -329,6 +332,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("[" + "x," * 250_000 + "]", "more than 200000 nodes"),
         ("? [a]\n: b", "a list cannot be a key"),
     ],
+    ids=["bomb", "aliases", "flow", "block", "self", "python", "tag", "wide", "key"],
 )
 def test_B10_a_bomb_is_refused_fast_and_briefly(tmp_path: Path, content: str, why: str) -> None:
     path = write(tmp_path / "config", content)
@@ -349,6 +353,18 @@ def test_B11_the_first_of_equal_names_wins_and_is_said(tmp_path: Path) -> None:
     assert (target.context, target.server) == ("x", SERVER)
     assert [warning for warning in target.warnings if 'clusters[0]: "c" is there already' in warning]
     assert kubeconfig.paths == (tmp_path / "missing", first, second)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
+def test_B11_kubectl_merges_the_same_way(tmp_path: Path) -> None:
+    first = write(tmp_path / "one", document(**{"current-context": None}))
+    second = write(tmp_path / "two", document(cluster={"server": "https://two.example"}, **{"current-context": "x"}))
+    third = write(tmp_path / "three", document(**{"current-context": "other"}))
+    environ = {"KUBECONFIG": os.pathsep.join(map(str, (tmp_path / "none", first, second, third))), "HOME": str(tmp_path)}
+    command = ["kubectl", "config", "view", "--minify", "-o", "json"]
+    theirs = json.loads(subprocess.run(command, env=os.environ | environ, capture_output=True, check=True, timeout=60).stdout)
+    ours = find_target(Settings(), environ)
+    assert (ours.context, ours.server) == (theirs["current-context"], theirs["clusters"][0]["cluster"]["server"])
 
 
 def test_B11_the_first_of_equal_keys_wins_and_is_said(tmp_path: Path) -> None:

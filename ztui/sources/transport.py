@@ -160,7 +160,8 @@ async def explain_failure(error: Exception, target: Target, timeout_s: float | N
     if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)) or isinstance(error.__cause__, ssl.SSLError):
         return _tls_refusal(error, where)
     if isinstance(error, TimeoutError):
-        limit = f"no answer in {timeout_s:.0f} s" if timeout_s else "no connection in time"
+        connecting = isinstance(error, aiohttp.ConnectionTimeoutError) or not timeout_s
+        limit = "no connection in time" if connecting else f"no answer in {timeout_s:g} s"
         return ConnectError("the server does not answer", where=where, why=limit, next=retried)
     if isinstance(error, aiohttp.ClientConnectorError):
         return ConnectError("cannot connect", where=where, why=_reason(error), next=retried)
