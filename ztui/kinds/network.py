@@ -1,7 +1,7 @@
 """How traffic gets in: services, routes, ingresses and gateways.
 
-Source: core/v1, discovery.k8s.io/v1, networking.k8s.io/v1, route.openshift.io/v1, gateway.networking.k8s.io. Certificates and
-private keys in a Route's ``spec.tls`` have no place here.
+Source: core/v1, discovery.k8s.io/v1, route.openshift.io/v1, networking.k8s.io/v1, gateway.networking.k8s.io. Certificates and
+keys of Routes have no place here.
 """
 
 from __future__ import annotations
