@@ -60,7 +60,7 @@ class ApiError(Exception):
             "message": self.message,
             "reason": self.reason,
         }
-        if self.details:
+        if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
         return body
@@ -77,7 +77,8 @@ def _about(name: str, group: str, plural: str, **more: Any) -> Obj:
         details["name"] = name
     if group:
         details["group"] = group
-    details["kind"] = plural
+    if plural:
+        details["kind"] = plural
     return {**details, **more}
 
 
@@ -89,6 +90,13 @@ def not_found(group: str, plural: str, name: str) -> ApiError:
 def no_such_path() -> ApiError:
     """404 for a resource or version that is not served."""
     return ApiError(404, "the server could not find the requested resource", details={})
+
+
+class PageNotFound(ApiError):  # noqa: N818  # an answer, named as the answer is
+    """404 in plain text, for paths that no handler knows."""
+
+    def __init__(self) -> None:
+        super().__init__(404, "404 page not found\n")
 
 
 def already_exists(group: str, plural: str, name: str) -> ApiError:

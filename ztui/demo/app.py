@@ -11,7 +11,7 @@ import yaml
 from aiohttp import web
 
 from ztui.demo import discovery, openapi, reading, reviews, watch, writing
-from ztui.demo.answers import ApiError, Obj, bad_request, no_such_path
+from ztui.demo.answers import ApiError, Obj, PageNotFound, bad_request
 from ztui.demo.calls import Call, parse
 from ztui.demo.cluster import Cluster
 from ztui.demo.faults import Switch
@@ -48,6 +48,9 @@ class App:
             who = user.name
             response = await self._answer(request, user)
             status = response.status
+        except PageNotFound as refused:
+            status = refused.code
+            response = web.Response(text=refused.message, status=refused.code)
         except ApiError as refused:
             status = refused.code
             response = _json(refused.status(), refused.code, refused.headers)
@@ -128,6 +131,8 @@ class App:
         ask = Ask("get" if request.method in ("GET", "HEAD") else request.method.lower(), path=path)
         if not self._cluster.authorizer.allows(user, ask):
             raise forbidden(user, ask)
+        if request.method not in ("GET", "HEAD"):
+            raise ApiError(405, "the server does not allow this method on the requested resource", details={})
         catalogue = self._cluster.catalogue
         down = self._cluster.faults.down_groups()
         accept = request.headers.get("Accept", "")
@@ -163,7 +168,7 @@ class App:
                 return {"kind": "APIGroup", "apiVersion": "v1", **discovery.group(parts[2], groups[parts[2]])}
             if parts[3] in groups[parts[2]]:
                 return discovery.resource_list(catalogue, parts[2], parts[3])
-        raise no_such_path()
+        raise PageNotFound
 
 
 def body_of(call: Call) -> Any:
@@ -178,7 +183,8 @@ def body_of(call: Call) -> Any:
             return _yaml(call.body)
         read = msgspec.json.decode(call.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise bad_request(f"error decoding the body of the request: {wrong}") from wrong
+        kind = f"the object provided is unrecognized (must be of type {call.resource.kind})"
+        raise bad_request(f"{kind}: couldn't get version/kind; json parse error: {wrong}") from wrong
     if not isinstance(read, dict | list):
         raise bad_request("couldn't get version/kind; json parse error: expected an object")
     return read

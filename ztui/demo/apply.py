@@ -212,11 +212,17 @@ def _entries(live: Obj | None, resource: Resource, version: str, time: str, keye
     return found
 
 
+def _named(held: Obj) -> str:
+    """A manager as conflict messages name it; one that updated is told with its version."""
+    via = f" using {held['apiVersion']}" if held["operation"] == "Update" else ""
+    return f'"{held["manager"]}"{via}'
+
+
 def _conflict(conflicts: list[tuple[Obj, list[Path]]]) -> ApiError:
     causes = [
         {
             "reason": "FieldManagerConflict",
-            "message": f'conflict with "{e["manager"]}" using {e["apiVersion"]}',
+            "message": f"conflict with {_named(e)}",
             "field": readable(path),
         }
         for e, paths in conflicts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ztui.demo.answers import ApiError, bad_request, no_such_path
+from ztui.demo.answers import ApiError, PageNotFound, invalid, no_such_path
 from ztui.demo.catalogue import SUB_VERBS, Catalogue, Resource
 from ztui.demo.rbac import Ask, User
 
@@ -42,10 +42,12 @@ class Call:
 
     @property
     def dry_run(self) -> bool:
-        """True if nothing may be stored. Raises a 422-like ApiError for anything but `All`."""
+        """True if nothing may be stored. Raises a 422 ApiError for anything but `All`."""
         asked = self.query.get("dryRun", "")
         if asked not in ("", "All"):
-            raise bad_request(f'invalid dryRun value "{asked}": supported values: "All"')
+            kind = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
+            cause = ("dryRun", "FieldValueNotSupported", f'Unsupported value: ["{asked}"]: supported values: "All"')
+            raise invalid("meta.k8s.io", kind.get(self.verb, "DeleteOptions"), "", [cause])
         return asked == "All"
 
     def ask(self) -> Ask:
@@ -77,6 +79,8 @@ def parse(request: web.Request, catalogue: Catalogue, user: User) -> Call | None
             namespace, rest = rest[1], rest[2:]
         found = catalogue.served(group, version, rest[0])
         plain = rest
+    if found is None and group and group not in catalogue.groups():
+        raise PageNotFound
     if found is None or len(plain) > 4:
         raise no_such_path()
     name = plain[1] if len(plain) > 1 else ""
@@ -96,6 +100,6 @@ def _verb(request: web.Request, resource: Resource, name: str, sub: str) -> str:
     elif method == "DELETE" and not name:
         verb = "deletecollection"
     allowed = SUB_VERBS.get(sub, ("get", "patch", "update")) if sub else resource.verbs
-    if verb not in allowed or (verb == "create" and name and not sub):
+    if verb not in allowed or (verb == "create" and name and not sub) or (verb in ("update", "patch") and not name):
         raise ApiError(405, "the server does not allow this method on the requested resource", details={})
     return verb

@@ -33,15 +33,18 @@ def delete(cluster: Cluster, call: Call, options: Obj, form: Form) -> tuple[int,
 def _preconditions(call: Call, found: Obj, options: Obj) -> None:
     meta, wanted = found["metadata"], options.get("preconditions") or {}
     if wanted.get("uid") and wanted["uid"] != meta["uid"]:
-        why = f"Precondition failed: UID in precondition: {wanted['uid']}, UID in object meta: {meta['uid']}"
-        raise conflict(call.resource.group, call.resource.plural, call.name, why)
+        why = (
+            f"the UID in the precondition ({wanted['uid']}) does not match the UID in record ({meta['uid']}). "
+            "The object might have been deleted and then recreated"
+        )
+        raise conflict(call.resource.group, call.resource.kind, call.name, why)
     version = wanted.get("resourceVersion")
     if version and version != meta["resourceVersion"]:
         why = (
-            f"Precondition failed: ResourceVersion in precondition: {version}, "
-            f"ResourceVersion in object meta: {meta['resourceVersion']}"
+            f"the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record "
+            f"({meta['resourceVersion']}). The object might have been modified"
         )
-        raise conflict(call.resource.group, call.resource.plural, call.name, why)
+        raise conflict(call.resource.group, call.resource.kind, call.name, why)
 
 
 def _dry(call: Call, options: Obj) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from ztui.demo.answers import Obj
@@ -64,7 +66,8 @@ def resource_list(catalogue: Catalogue, group_name: str, version: str) -> Obj:
     for resource in catalogue.of_version(group_name, version):
         found += _entries(resource, version)
     api = api_version(group_name, version)
-    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": api, "resources": found}
+    head = {"kind": "APIResourceList", **({"apiVersion": "v1"} if group_name else {})}  # the core list has none
+    return {**head, "groupVersion": api, "resources": found}
 
 
 def _entries(resource: Resource, version: str) -> list[Obj]:
@@ -79,6 +82,9 @@ def _entries(resource: Resource, version: str) -> list[Obj]:
         entry["shortNames"] = list(resource.short)
     if resource.categories:
         entry["categories"] = list(resource.categories)
+    if "watch" in resource.verbs and resource.origin != "crd":
+        digest = hashlib.sha256(f"{resource.group}/{resource.stored}/{resource.kind}".encode()).digest()
+        entry["storageVersionHash"] = base64.b64encode(digest[:8]).decode()
     found = [entry]
     for sub in resource.subresources:
         made: Obj = {"name": f"{resource.plural}/{sub}", "singularName": "", "namespaced": resource.namespaced}
@@ -103,8 +109,7 @@ def aggregated(catalogue: Catalogue, version: str, *, core: bool, down: set[str]
             if resources:
                 entry["resources"] = resources
             shown.append({**entry, "freshness": "Stale" if stale else "Current"})
-        meta: Obj = {"name": name} if name else {}
-        items.append({"metadata": {**meta, "creationTimestamp": None}, "versions": shown})
+        items.append({"metadata": {"name": name} if name else {}, "versions": shown})
     return {
         "kind": "APIGroupDiscoveryList",
         "apiVersion": f"{AGGREGATED}/{version}",

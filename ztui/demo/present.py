@@ -34,7 +34,9 @@ def negotiate(accept: str, include: str = "") -> Form:
             return Form("Table" if kind == "Table" else "PartialObjectMetadata", include or "Metadata")
     raise ApiError(
         406,
-        "only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf",
+        "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, "
+        "application/vnd.kubernetes.protobuf, application/json;stream=watch, "
+        "application/vnd.kubernetes.protobuf;stream=watch",
         details={},
     )
 

@@ -45,13 +45,15 @@ def page_of(token: str) -> Page:
         read = msgspec.json.decode(raw)
         return Page(int(read["rv"]), str(read["start"]).rstrip("\0"))
     except (binascii.Error, msgspec.DecodeError, KeyError, TypeError, ValueError) as wrong:
-        raise bad_request("continue key is not valid: illegal base64 data or unexpected content") from wrong
+        raise bad_request(
+            "invalid continue token: continue key is not valid: illegal base64 data or unexpected content"
+        ) from wrong
 
 
 def predicate_of(cluster: Cluster, call: Call) -> tuple[Predicate | None, bool]:
     """What selectors, namespace, a name in the path and visibility leave over; and whether a selector was given."""
     labels = call.query.get("labelSelector", "")
-    terms = field_terms(call.query.get("fieldSelector", ""), call.resource, labels)
+    terms = field_terms(call.query.get("fieldSelector", ""), call.resource)
     selected = bool(labels.strip() or terms)
     if call.name:
         terms.append(("metadata.name", call.name, True))
@@ -118,8 +120,8 @@ def check_versions(call: Call) -> None:
     """Refuses combinations of resourceVersion options as ValidateListOptions does."""
     version, match = call.query.get("resourceVersion", ""), call.query.get("resourceVersionMatch", "")
     if version and not version.isdigit():
-        raise invalid("meta.k8s.io", "ListOptions", "", [("resourceVersion", "FieldValueInvalid",
-                      f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax')])  # fmt: skip
+        why = f'Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise bad_request(f"invalid resource version: resourceVersion: {why}")
     if not match:
         return
     wrong = ""
@@ -134,7 +136,8 @@ def check_versions(call: Call) -> None:
     elif match == "Exact" and version == "0":
         wrong = 'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"'
     if wrong:
-        raise invalid("meta.k8s.io", "ListOptions", "", [("resourceVersionMatch", "FieldValueForbidden", wrong)])
+        reason = "FieldValueForbidden" if wrong.startswith("Forbidden") else "FieldValueNotSupported"
+        raise invalid("meta.k8s.io", "ListOptions", "", [("resourceVersionMatch", reason, wrong)])
 
 
 async def list_(cluster: Cluster, call: Call, form: Form) -> Obj:

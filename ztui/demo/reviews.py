@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ztui.demo.answers import Obj, bad_request
+from ztui.demo.answers import ApiError, Obj, invalid
 from ztui.demo.identity import Identities
 from ztui.demo.rbac import Ask, Authorizer, User
+from ztui.demo.store import stamp, utc_now
 
 
 def answer(kind: str, body: Obj, user: User, authorizer: Authorizer, identities: Identities) -> Obj:
@@ -17,7 +18,7 @@ def answer(kind: str, body: Obj, user: User, authorizer: Authorizer, identities:
             status = _access(spec, user, authorizer)
         case "SubjectAccessReview" | "LocalSubjectAccessReview":
             if not spec.get("user") and not spec.get("groups"):
-                raise bad_request("spec.user: Required value: at least one of user or group must be specified")
+                raise _invalid("spec.user", 'Invalid value: "": at least one of user or group must be specified')
             asked = User(spec.get("user") or "", tuple(spec.get("groups") or ()))
             status = _access(spec, asked, authorizer)
         case "SelfSubjectRulesReview":
@@ -26,16 +27,24 @@ def answer(kind: str, body: Obj, user: User, authorizer: Authorizer, identities:
             status = {"userInfo": _info(user)}
         case _:
             status = _token(spec, identities)
-    made = {"kind": kind, "apiVersion": body.get("apiVersion"), "metadata": {"creationTimestamp": None}}
-    if kind != "SelfSubjectReview":
-        made["spec"] = spec
+    group = "authentication" if kind in ("SelfSubjectReview", "TokenReview") else "authorization"
+    made: Obj = {"kind": kind, "apiVersion": f"{group}.k8s.io/v1", "metadata": {}}
+    if kind == "SelfSubjectReview":
+        made["metadata"] = {"creationTimestamp": stamp(utc_now())}
+    else:
+        made["spec"] = {} if kind == "SelfSubjectRulesReview" else spec
     return {**made, "status": status}
+
+
+def _invalid(field: str, why: str) -> ApiError:
+    return invalid("authorization.k8s.io", "", "", [(field, "FieldValueInvalid", why)])
 
 
 def _access(spec: Obj, user: User, authorizer: Authorizer) -> Obj:
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if bool(resource) == bool(path):
-        raise bad_request("spec.resourceAttributes: exactly one of nonResourceAttributes or resourceAttributes needed")
+        why = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+        raise _invalid("spec.resourceAttributes", f"Invalid value: null: {why}")
     if path:
         ask = Ask(path.get("verb") or "", path=path.get("path") or "")
     else:

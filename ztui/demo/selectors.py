@@ -77,20 +77,18 @@ def _term(found: re.Match[str]) -> Callable[[dict[str, str]], bool]:
     return lambda labels, key=found["present"]: key in labels  # type: ignore[misc]  # default binds the key
 
 
-def field_terms(text: str, resource: Resource, selector: str = "") -> list[tuple[str, str, bool]]:
+def field_terms(text: str, resource: Resource) -> list[tuple[str, str, bool]]:
     """What `fieldSelector` asks: (field, value, equal). Raises a 400 ApiError for a field nobody can select by."""
     terms: list[tuple[str, str, bool]] = []
     for part in filter(None, text.split(",")):
         found = re.fullmatch(r"([^=!]+)(==|=|!=)(.*)", part)
         if not found:
-            raise bad_request(f"invalid field selector: '{part}': can't understand '{part}'")
+            raise bad_request(f"invalid selector: '{text}'; can't understand '{part}'")
         name, operator, value = found.groups()
         if name not in ("metadata.name", "metadata.namespace", *FIELDS.get(resource.id, ())):
-            where = f"{resource.group}/{resource.versions[0]}, Resource={resource.plural}"
-            raise bad_request(
-                f'Unable to find "{where}" that match label selector "{selector}", field selector "{text}": '
-                f"field label not supported: {name}"
-            )
+            if resource.id in FIELDS:
+                raise bad_request(f"field label not supported: {name}")
+            raise bad_request(f'"{name}" is not a known field selector: only "metadata.name", "metadata.namespace"')
         terms.append((name, value, operator != "!="))
     return terms
 

@@ -21,6 +21,7 @@ _NAME_TEXT = (
     "client to request the generation of an appropriate name automatically. Name is primarily intended for creation "
     "idempotence and configuration definition. Cannot be updated."
 )
+_BARE = "- ; "  # columns that begin so have no leading Name
 _STEP = re.compile(r"""\.?(?:
       \[\?\(@\.(?P<key>[\w.]+)\s*==\s*["'](?P<value>[^"']*)["']\)\]
     | \[(?P<index>\d+)\] | (?P<every>\[\*\])
@@ -216,6 +217,12 @@ def _age(obj: Obj, paths: str) -> str:
     return age(obj["metadata"].get("creationTimestamp")) if not paths else "<unknown>"
 
 
+def _number(obj: Obj, path: str) -> str:
+    if path.startswith("count "):
+        return str(len(first(obj, path.removeprefix("count ")) or ()))
+    return str(first(obj, path) or 0)
+
+
 def _or_na(obj: Obj, path: str) -> Any:
     value = first(obj, path)
     return "N/A" if value is None else value
@@ -241,6 +248,7 @@ FUNCTIONS: dict[str, Callable[[Obj, str], Any]] = {
     "node-roles": _node_roles,
     "node-status": _node_status,
     "none": lambda _obj, _: "<none>",
+    "number": _number,
     "or-na": _or_na,
     "owner": lambda obj, _: "/".join(
         f"{owner['kind'].lower()}.{owner['apiVersion'].split('/')[0]}/{owner['name']}"
@@ -257,6 +265,7 @@ FUNCTIONS: dict[str, Callable[[Obj, str], Any]] = {
     "slice-endpoints": _slice_endpoints,
     "slice-ports": lambda obj, _: ",".join(str(p.get("port")) for p in obj.get("ports") or []) or "<unset>",
     "subjects": _subjects,
+    "truth": lambda obj, path: str(bool(first(obj, path))).lower(),
     "termination": _termination,
 }
 
@@ -264,10 +273,11 @@ FUNCTIONS: dict[str, Callable[[Obj, str], Any]] = {
 @cache
 def _columns(text: str, custom: bool) -> tuple[tuple[str, str, int, str], ...]:
     found = []
-    for part in filter(None, text.split(" ; ")):
+    bare = text.startswith(_BARE)
+    for part in filter(None, text.removeprefix(_BARE).split(" ; ")):
         name, kind, expression = part.strip().split(":", 2)
         found.append((name, kind.rstrip("*"), int(kind.endswith("*")), expression))
-    if not any(name.lower() in ("age", "created at") for name, *_ in found):
+    if not bare and not any(name.lower() in ("age", "created at") for name, *_ in found):
         ending = (
             ("Age", "date", 0, ".metadata.creationTimestamp")
             if custom
@@ -297,14 +307,21 @@ def table(resource: Resource, items: list[Obj], meta: Obj, *, include: str = "Me
     """A meta.k8s.io/v1 Table of objects. `head` is false for the later events of a watch, which repeat no columns."""
     custom = resource.origin == "crd"
     columns = _columns(resource.columns, custom)
-    definitions = [{"name": "Name", "type": "string", "format": "name", "description": _NAME_TEXT, "priority": 0}]
-    definitions += [
-        {"name": name, "type": kind, "format": "", "description": name, "priority": priority}
+    lead = [] if resource.columns.startswith(_BARE) else [("Name", "string", 0, ".metadata.name")]
+    columns = (*lead, *columns)
+    definitions = [
+        {
+            "name": name,
+            "type": kind,
+            "format": "name" if name == "Name" else "",
+            "description": _NAME_TEXT if name == "Name" else name,
+            "priority": priority,
+        }
         for name, kind, priority, _ in columns
     ]
     rows = []
     for obj in items:
-        cells = [obj["metadata"]["name"], *(_cell(obj, kind, text, custom=custom) for _, kind, _, text in columns)]
+        cells = [_cell(obj, kind, text, custom=custom) for _, kind, _, text in columns]
         row: Obj = {"cells": cells}
         if include == "Object":
             row["object"] = obj

@@ -131,9 +131,6 @@ def _check(call: Call) -> None:
     if call.query.get("resourceVersionMatch") != "NotOlderThan":
         why = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
         raise invalid("meta.k8s.io", "ListOptions", "", [("resourceVersionMatch", "FieldValueForbidden", why)])
-    if asked == "true" and not call.flag("allowWatchBookmarks"):
-        why = "Forbidden: sendInitialEvents requires setting allowWatchBookmarks to true"
-        raise invalid("meta.k8s.io", "ListOptions", "", [("allowWatchBookmarks", "FieldValueForbidden", why)])
 
 
 async def serve(cluster: Cluster, call: Call, form: Form) -> web.StreamResponse:
@@ -177,7 +174,7 @@ async def _run(watch: Watch, response: web.StreamResponse, lines: Iterator[bytes
     send = Sender(watch, response)
     for line in lines:
         await send(line)
-    if watch._initial() and not (stream and stream.get("mode") in ("ignore", "endless")):
+    if watch._initial() and watch.bookmarks and not (stream and stream.get("mode") in ("ignore", "endless")):
         await response.write(watch.bookmark(end=True))
     await send.odd()
     await _live(watch, response, send)
@@ -188,9 +185,11 @@ async def _live(watch: Watch, response: web.StreamResponse, send: Sender) -> Non
     asked = int(watch.call.query.get("timeoutSeconds") or 0)
     ends = loop.time() + (asked or 1800 + hash(watch) % 1800)
     mark = min(loop.time() + 1.0, ends - 0.2)  # a quiet stream gets its first bookmark at once
-    while not send.over and watch.cluster.catalogue.get(*watch.source.id) is not None:
+    while not send.over:
+        await _drain(watch, send)
         now = loop.time()
-        if now >= ends or len(watch.queue) > SLOWEST:
+        gone = watch.cluster.catalogue.get(*watch.source.id) is None
+        if send.over or gone or now >= ends or len(watch.queue) > SLOWEST:
             return
         if watch.bookmarks and now >= mark:
             await response.write(watch.bookmark())
@@ -198,12 +197,16 @@ async def _live(watch: Watch, response: web.StreamResponse, send: Sender) -> Non
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(watch.awake.wait(), max(0.01, (min(ends, mark) if watch.bookmarks else ends) - now))
         watch.awake.clear()
-        while watch.queue and not send.over:
-            change = watch.queue.popleft()
-            line = watch.seen(change)
-            watch.version = max(watch.version, change.version)
-            if line:
-                await send(line)
+
+
+async def _drain(watch: Watch, send: Sender) -> None:
+    """Sends the changes that have come."""
+    while watch.queue and not send.over:
+        change = watch.queue.popleft()
+        line = watch.seen(change)
+        watch.version = max(watch.version, change.version)
+        if line:
+            await send(line)
 
 
 class Sender:

@@ -14,6 +14,7 @@ from ztui.demo.answers import ApiError, Obj, already_exists, bad_request, confli
 from ztui.demo.calls import Call
 from ztui.demo.cluster import Cluster
 from ztui.demo.faults import Switch
+from ztui.demo.identity import ISSUER
 from ztui.demo.merge import json_patch, strategic
 from ztui.demo.present import Form, in_version, one
 from ztui.demo.store import clone, merge, stamp
@@ -97,11 +98,11 @@ def _patched(call: Call, media: str, old: Obj, body: Any) -> Obj:
         return _object(merge(old, _object(body)))
     if media == _STRATEGIC_PATCH and call.resource.origin != "crd":
         return _object(strategic(old, _object(body)))
-    listed = [_JSON_PATCH, _MERGE_PATCH, *_APPLY]
-    if call.resource.origin != "crd":
-        listed.insert(2, _STRATEGIC_PATCH)
-    text = f"the body of the request was in an unknown format - accepted media types include: {', '.join(listed)}"
-    raise ApiError(415, text, details={})
+    if media == _STRATEGIC_PATCH:
+        listed = ", ".join((_JSON_PATCH, _MERGE_PATCH, *_APPLY))
+        text = f"the body of the request was in an unknown format - accepted media types include: {listed}"
+        raise ApiError(415, text)
+    raise ApiError(415, "415: Unsupported Media Type", details={})
 
 
 def _replaced(call: Call, old: Obj, new: Obj) -> Obj:
@@ -163,10 +164,10 @@ def _stored(cluster: Cluster, call: Call, old: Obj | None, obj: Obj, form: Form,
         return one(call.resource, call.version, obj, form)
     stored = store.write(call.resource, obj, dry=call.dry_run)
     revert = cluster.faults.hit("revert", call.resource.plural) if old is not None and not call.dry_run else None
-    if revert:
+    if revert and old is not None:
         again = {
             **clone(old),
-            "metadata": {**clone(old or {})["metadata"], "managedFields": stored["metadata"].get("managedFields")},
+            "metadata": {**clone(old["metadata"]), "managedFields": stored["metadata"].get("managedFields", [])},
         }
         asyncio.get_running_loop().call_later(float(revert.get("seconds", 1)), store.write, call.resource, again)
     return one(call.resource, call.version, stored, form)
@@ -187,7 +188,9 @@ def _token(cluster: Cluster, call: Call, body: Obj) -> tuple[int, Obj]:
     account = reading.find(cluster, call)
     spec = body.get("spec") or {}
     status = cluster.identities.issue(account, spec)
-    meta = {"name": call.name, "namespace": call.namespace, "creationTimestamp": stamp(cluster.store.now())}
+    meta = {"name": call.name, "namespace": call.namespace, "uid": cluster.store.new_uid()}
+    meta["creationTimestamp"] = stamp(cluster.store.now())
+    spec = {"audiences": [ISSUER], "expirationSeconds": 3600, "boundObjectRef": None, **spec}
     return 201, {
         "kind": "TokenRequest",
         "apiVersion": "authentication.k8s.io/v1",
@@ -227,8 +230,10 @@ def _checked(cluster: Cluster, call: Call, body: Obj) -> Obj:
             raise bad_request(f"Object '{field.capitalize()}' is missing in the body of the request")
     kind = obj.setdefault("kind", call.resource.kind)
     if kind != call.resource.kind:
-        asked = f"{call.resource.kind} in version {call.version!r}"
-        raise bad_request(f"the object provided is unrecognized (must be of type {asked}): got {kind}")
+        version, ours = str(obj.get("apiVersion", "v1")), call.resource.kind
+        inner = (call.resource.group or "core").split(".")[0]
+        why = f"converting ({version.rpartition('/')[2]}.{kind}) to ({inner}.{ours}): unknown conversion"
+        raise bad_request(f'{kind} in version "{version.rpartition("/")[2]}" cannot be handled as a {ours}: {why}')
     meta = obj.setdefault("metadata", {})
     if not isinstance(meta, dict):
         raise bad_request("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
