@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from ztui.engines.access import ACCESS, Found, question_for, who_can
+from ztui.engines.grants import ACCESS, Found, question_for, who_can
 from ztui.kinds.base import Kind
 from ztui.kinds.session import Session
 from ztui.text import clean

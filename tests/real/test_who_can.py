@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.servers.kube import KubeServer
-from ztui.engines.access import ACCESS, Question, can
+from ztui.engines.grants import ACCESS, Question, can
 from ztui.kinds.base import Kind, decode_or_malformed
 from ztui.store import Put, Store, Whole
 from ztui.view import View

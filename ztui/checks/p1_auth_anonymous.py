@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ztui.checks.base import Finding, Status, check, fail, ok, reason, seen, warn
-from ztui.engines.access import ACCESS, role_rules
+from ztui.engines.grants import ACCESS, role_rules
 from ztui.kinds.rbac import ClusterRoleBinding, RoleBinding, Rule
 from ztui.kinds.workload import Namespace
 from ztui.view import View

@@ -7,7 +7,7 @@ from typing import Final
 
 from ztui.checks.base import Finding, Reason, check, cluster_ref, fail, na, ok, reason, seen, unknown, warn
 from ztui.engines import units
-from ztui.engines.access import ACCESS, all_grants
+from ztui.engines.grants import ACCESS, all_grants
 from ztui.engines.holders import holder
 from ztui.kinds.identity import Group, Identity, User
 from ztui.kinds.login import Authentication, IdentityProvider, OAuth, OIDCProvider
