@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from ztui.demo.present import encode, negotiate
 from ztui.demo.proto import MEDIA_TYPE, decode
 from ztui.demo.rbac import Ask, User, forbidden
 
+GZIP_FROM = 128 * 1024  # apiserver/pkg/endpoints/handlers/responsewriters: defaultGzipThresholdBytes
 REVIEWS = ("authentication.k8s.io", "authorization.k8s.io")
 Recorder = Callable[[str, str, str, str, int], None]
 
@@ -107,7 +109,7 @@ class App:
             case "get":
                 return _json(reading.get(cluster, call, form))
             case "list":
-                return await _page(await reading.list_(cluster, call, form))
+                return await _page(call.request, await reading.list_(cluster, call, form))
             case "watch":
                 return await watch.serve(cluster, call, form)
             case "create" if call.resource.group in REVIEWS and not call.sub:
@@ -209,12 +211,19 @@ def _json(obj: Obj, code: int = 200, headers: dict[str, str] | None = None, *, m
     return made
 
 
-async def _page(obj: Obj) -> web.Response:
-    """A list; a large one is encoded off the loop, so that watches keep flowing."""
+async def _page(request: web.Request, obj: Obj) -> web.Response:
+    """A list; a large one is encoded off the loop, so that watches keep flowing, and compressed as the real server does."""
     if len(obj.get("items") or obj.get("rows") or ()) <= 500:
-        return _json(obj)
-    body = await asyncio.to_thread(encode, obj)
-    return web.Response(body=body, headers={"Content-Type": "application/json", "Cache-Control": "no-cache, private"})
+        made = _json(obj)
+    else:
+        made = _json({})
+        made.body = await asyncio.to_thread(encode, obj)
+    body = made.body
+    if isinstance(body, bytes) and len(body) > GZIP_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
+        made.body = await asyncio.to_thread(gzip.compress, body, 1)
+        made.headers["Content-Encoding"] = "gzip"
+        made.headers["Vary"] = "Accept-Encoding"
+    return made
 
 
 def _plural(request: web.Request) -> str:

@@ -1,4 +1,7 @@
-"""Quiet life: now and then a pod restarts, a deployment rolls, an event is told. The same seed lives the same life."""
+"""Quiet life: now and then a container restarts, a Deployment rolls out, a pod is moved, an event is told, somebody logs in.
+
+The same seed lives the same life. Tests run `step` as often as they like; only `live` waits.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,11 @@ from ztui.demo.store import merge, stamp
 
 EVERY_S = (2.0, 6.0)
 EVENTS_KEPT = 200
+LOGINS_KEPT = 20
 
 
 async def live(cluster: Cluster, seed: int) -> None:
-    """Lives until cancelled: one small thing every few seconds, in the tenants' namespaces."""
+    """Lives until cancelled: one small thing every few seconds."""
     rng = random.Random(seed)  # noqa: S311  # a story, not a secret
     while True:
         await asyncio.sleep(rng.uniform(*EVERY_S))
@@ -23,37 +27,94 @@ async def live(cluster: Cluster, seed: int) -> None:
 
 
 def step(cluster: Cluster, rng: random.Random) -> None:
-    """One small thing."""
-    happening = rng.choices((_restart, _replace, _tell), weights=(3, 2, 5))[0]
-    tenants = [pod for pod in cluster.store.of("pods") if not _is_system(pod["metadata"]["namespace"])]
-    running = [pod for pod in tenants if (pod.get("status") or {}).get("phase") == "Running"]
-    if running:
-        happening(cluster, rng.choice(running))
+    """One small thing, in a tenant's namespace."""
+    happening = rng.choices((_tell, _restart, _move, _roll, _log_in), weights=(6, 3, 2, 1, 1))[0]
+    happening(cluster, rng)
 
 
-def _restart(cluster: Cluster, pod: Obj) -> None:
-    """A container ends and is started again."""
-    statuses = [
-        {**item, "restartCount": item.get("restartCount", 0) + (number == 0)}
-        for number, item in enumerate((pod.get("status") or {}).get("containerStatuses") or ())
+def _pod(cluster: Cluster, rng: random.Random, owner: str = "") -> Obj | None:
+    """Some running pod of the tenants, of a kind of owner where given."""
+    found = [
+        pod
+        for pod in cluster.store.of("pods")
+        if not pod["metadata"]["namespace"].startswith(("openshift", "kube-", "default"))
+        and pod["status"].get("phase") == "Running"
+        and not pod["metadata"].get("deletionTimestamp")
+        and (not owner or any(o["kind"] == owner for o in pod["metadata"].get("ownerReferences") or ()))
     ]
-    if statuses:
-        meta = pod["metadata"]
-        cluster.store.patch("pods", meta["name"], {"status": {"containerStatuses": statuses}}, meta["namespace"])
-        _event(cluster, pod, "BackOff", "Back-off restarting failed container", "Warning")
+    return rng.choice(found) if found else None
 
 
-def _replace(cluster: Cluster, pod: Obj) -> None:
+def _tell(cluster: Cluster, rng: random.Random) -> None:
+    """The kubelet tells that it did its work, or that a probe failed."""
+    pod = _pod(cluster, rng)
+    if pod and rng.random() < 0.7:
+        image = pod["spec"]["containers"][0]["image"]
+        _event(cluster, pod, "Pulled", f'Container image "{image}" already present on machine', "Normal")
+    elif pod:
+        _event(cluster, pod, "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 503", "Warning")
+
+
+def _restart(cluster: Cluster, rng: random.Random) -> None:
+    """A container ends and is started again."""
+    pod = _pod(cluster, rng)
+    if pod is None:
+        return
+    now = stamp(cluster.store.now())
+    first, *others = pod["status"]["containerStatuses"]
+    since = (first["state"].get("running") or {}).get("startedAt", now)
+    ended = {"exitCode": 137, "reason": "OOMKilled", "startedAt": since, "finishedAt": now, "containerID": first["containerID"]}
+    again = {
+        **first,
+        "restartCount": first["restartCount"] + 1,
+        "lastState": {"terminated": ended},
+        "state": {"running": {"startedAt": now}},
+    }
+    meta = pod["metadata"]
+    cluster.store.patch("pods", meta["name"], {"status": {"containerStatuses": [again, *others]}}, meta["namespace"])
+    _event(cluster, pod, "Started", f"Started container {first['name']}", "Normal")
+
+
+def _move(cluster: Cluster, rng: random.Random) -> None:
     """A pod is evicted; its controller makes another one."""
-    owners = pod["metadata"].get("ownerReferences") or ()
-    if any(owner["kind"] == "ReplicaSet" for owner in owners):
-        _event(cluster, pod, "Killing", "Stopping container main", "Normal")
+    pod = _pod(cluster, rng, "ReplicaSet")
+    if pod:
+        _event(cluster, pod, "Killing", f"Stopping container {pod['spec']['containers'][0]['name']}", "Normal")
         cluster.store.delete("pods", pod["metadata"]["name"], pod["metadata"]["namespace"])
 
 
-def _tell(cluster: Cluster, pod: Obj) -> None:
-    """The kubelet tells that it did its work."""
-    _event(cluster, pod, "Pulled", "Container image already present on machine", "Normal")
+def _roll(cluster: Cluster, rng: random.Random) -> None:
+    """Somebody restarts a Deployment."""
+    pod = _pod(cluster, rng, "ReplicaSet")
+    if pod is None:
+        return
+    name = pod["metadata"]["ownerReferences"][0]["name"].rpartition("-")[0]
+    notes = {"kubectl.kubernetes.io/restartedAt": stamp(cluster.store.now())}
+    changes = {"spec": {"template": {"metadata": {"annotations": notes}}}}
+    cluster.store.patch("deployments", name, changes, pod["metadata"]["namespace"])
+
+
+def _log_in(cluster: Cluster, rng: random.Random) -> None:
+    """Somebody logs in at the console; the oldest of many logins ends."""
+    store = cluster.store
+    user = rng.choice(store.of("users.user.openshift.io"))
+    old = [token for token in store.of("oauthaccesstokens") if token["clientName"] == "console"]
+    if len(old) > LOGINS_KEPT:
+        oldest = min(old, key=lambda token: str(token["metadata"]["creationTimestamp"]))
+        store.delete("oauthaccesstokens", oldest["metadata"]["name"])
+    store.put(
+        {
+            "apiVersion": "oauth.openshift.io/v1",
+            "kind": "OAuthAccessToken",
+            "metadata": {"name": f"sha256~{store.new_uid().replace('-', '')}"},
+            "clientName": "console",
+            "expiresIn": 86400,
+            "userName": user["metadata"]["name"],
+            "userUID": user["metadata"]["uid"],
+            "scopes": ["user:full"],
+            "redirectURI": "https://console-openshift-console.apps.demo.example/auth/callback",
+        }
+    )
 
 
 def _event(cluster: Cluster, pod: Obj, reason: str, message: str, kind: str) -> None:
@@ -65,11 +126,8 @@ def _event(cluster: Cluster, pod: Obj, reason: str, message: str, kind: str) -> 
             store.delete("events", obj["metadata"]["name"], obj["metadata"]["namespace"])
     about = {"kind": "Pod", "apiVersion": "v1", "namespace": meta["namespace"], "name": meta["name"], "uid": meta["uid"]}
     named = {"name": f"{meta['name']}.{store.new_uid()[:13]}", "namespace": meta["namespace"]}
-    event: Obj = {"apiVersion": "v1", "kind": "Event", "metadata": named, "involvedObject": about}
-    told = {"reason": reason, "message": message, "type": kind, "count": 1, "source": {"component": "kubelet"}}
+    source = {"component": "kubelet", "host": pod["spec"]["nodeName"]}
+    told = {"reason": reason, "message": message, "type": kind, "count": 1, "source": source, "reportingComponent": "kubelet"}
     times = {"firstTimestamp": stamp(moment), "lastTimestamp": stamp(moment)}
+    event: Obj = {"apiVersion": "v1", "kind": "Event", "metadata": named, "involvedObject": about}
     store.put(merge(event, {**told, **times}))
-
-
-def _is_system(namespace: str) -> bool:
-    return namespace.startswith(("openshift", "kube-"))

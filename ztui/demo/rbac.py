@@ -182,3 +182,61 @@ def forbidden(user: User, ask: Ask) -> ApiError:
     if ask.name:
         details = {"name": ask.name, **details}
     return ApiError(403, text, details=details)
+
+
+def check_grant(authorizer: Authorizer, user: User, obj: Obj, old: Obj | None) -> None:
+    """Escalation prevention: nobody grants by role or binding what they do not hold, unless they may bind or escalate.
+
+    **Raises**: a 403 ApiError that lists the rules in the way.
+    """
+    meta, kind = obj["metadata"], obj["kind"]
+    space, plural = meta.get("namespace", ""), f"{kind.lower()}s"
+    if kind.endswith("Binding"):
+        if old is not None and (old.get("subjects"), old["roleRef"]) == (obj.get("subjects"), obj["roleRef"]):
+            return
+        ref = obj["roleRef"]
+        may = Ask("bind", RBAC, f"{ref['kind'].lower()}s", namespace=space, name=ref["name"])
+        rules = authorizer.role_rules(ref, space)
+    else:
+        if old is not None and old.get("rules") == obj.get("rules"):
+            return
+        may = Ask("escalate", RBAC, plural, namespace=space, name=meta["name"])
+        rules = list(obj.get("rules") or ())
+    if authorizer.allows(user, may):
+        return
+    missing = [rule for rule in rules if not _holds(authorizer, user, rule, space)]
+    if missing:
+        groups = " ".join(f'"{group}"' for group in user.groups)
+        listed = "\n".join(_go(rule) for rule in missing)
+        text = (
+            f'{qualified(plural, RBAC)} "{meta["name"]}" is forbidden: user "{user.name}" (groups=[{groups}]) is attempting '
+            f"to grant RBAC permissions not currently held:\n{listed}"
+        )
+        raise ApiError(403, text, details={"name": meta["name"], "group": RBAC, "kind": plural})
+
+
+def _holds(authorizer: Authorizer, user: User, rule: Obj, namespace: str) -> bool:
+    """True if the user may do everything that a rule allows."""
+    for verb in rule.get("verbs") or ():
+        for path in rule.get("nonResourceURLs") or ():
+            if not authorizer.allows(user, Ask(verb, path=path)):
+                return False
+        for group in rule.get("apiGroups") or ():
+            for resource in rule.get("resources") or ():
+                plural, _, sub = resource.partition("/")
+                for name in rule.get("resourceNames") or ("",):
+                    if not authorizer.allows(user, Ask(verb, group, plural, sub, namespace, name)):
+                        return False
+    return True
+
+
+def _go(rule: Obj) -> str:
+    """A rule as the Go code prints it in messages."""
+    fields = {"apiGroups": "APIGroups", "resources": "Resources", "resourceNames": "ResourceNames",
+              "nonResourceURLs": "NonResourceURLs", "verbs": "Verbs"}  # fmt: skip
+    shown = [
+        f"{said}:[{' '.join(chr(34) + value + chr(34) for value in rule[name])}]"
+        for name, said in fields.items()
+        if rule.get(name)
+    ]
+    return "{" + ", ".join(shown) + "}"

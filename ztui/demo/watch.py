@@ -185,11 +185,10 @@ async def _live(watch: Watch, response: web.StreamResponse, send: Sender) -> Non
     asked = int(watch.call.query.get("timeoutSeconds") or 0)
     ends = loop.time() + (asked or 1800 + hash(watch) % 1800)
     mark = min(loop.time() + 1.0, ends - 0.2)  # a quiet stream gets its first bookmark at once
-    while not send.over:
-        await _drain(watch, send)
+    while await _drain(watch, send):
         now = loop.time()
         gone = watch.cluster.catalogue.get(*watch.source.id) is None
-        if send.over or gone or now >= ends or len(watch.queue) > SLOWEST:
+        if gone or now >= ends or len(watch.queue) > SLOWEST:
             return
         if watch.bookmarks and now >= mark:
             await response.write(watch.bookmark())
@@ -199,14 +198,15 @@ async def _live(watch: Watch, response: web.StreamResponse, send: Sender) -> Non
         watch.awake.clear()
 
 
-async def _drain(watch: Watch, send: Sender) -> None:
-    """Sends the changes that have come."""
+async def _drain(watch: Watch, send: Sender) -> bool:
+    """Sends the changes that have come; false where a fault has ended the stream."""
     while watch.queue and not send.over:
         change = watch.queue.popleft()
         line = watch.seen(change)
         watch.version = max(watch.version, change.version)
         if line:
             await send(line)
+    return not send.over
 
 
 class Sender:

@@ -17,6 +17,7 @@ from ztui.demo.faults import Switch
 from ztui.demo.identity import ISSUER
 from ztui.demo.merge import json_patch, strategic
 from ztui.demo.present import Form, in_version, one
+from ztui.demo.rbac import RBAC, check_grant
 from ztui.demo.store import clone, merge, stamp
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
@@ -151,6 +152,8 @@ def _stored(cluster: Cluster, call: Call, old: Obj | None, obj: Obj, form: Form,
     store = cluster.store
     if call.resource.origin != "crd":
         obj = defaults.fill(clone(obj))
+    if call.resource.group == RBAC:
+        check_grant(cluster.authorizer, call.user, obj, old)
     agent = call.request.headers.get("User-Agent", "unknown").split("/")[0]
     manager = call.query.get("fieldManager") or agent
     if not applied:
