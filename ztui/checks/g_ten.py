@@ -1,0 +1,246 @@
+"""Row G.TEN: tenants cannot reach the node, are born isolated, and stay apart in what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, ok, reason, seen, warn
+from ztui.engines import tenancy
+from ztui.engines.grants import ACCESS, Grant, Question, allows, cluster_grants, grants_in, groups_of_account
+from ztui.kinds.platform import FeatureGate
+from ztui.kinds.security import SecurityContextConstraints
+from ztui.kinds.tenancy import LimitRange, ProjectConfig, Template
+from ztui.kinds.workload import Namespace, Pod, ServiceAccount
+from ztui.view import View
+
+ENFORCED = reason("level-enforced", "enforces {level}")
+BY_DEFAULT = reason("level-by-default", "the platform enforces restricted where no label says otherwise")
+PRIVILEGED = reason(
+    "level-privileged",
+    "enforces privileged, which is no bound at all",
+    next="Set pod-security.kubernetes.io/enforce to restricted, or to baseline",
+    stands=True,
+)
+NO_LEVEL = reason(
+    "not-a-level",
+    "enforces {level}, which is not a level; the server takes it for restricted",
+    next="Set pod-security.kubernetes.io/enforce to restricted",
+)
+RUNS_FREE = reason(
+    "privileged-runs",
+    "no level is enforced, and {pod} runs with {how}",
+    next="Move the pod to a namespace of its own, and enforce baseline here",
+    stands=True,
+)
+USABLE = reason(
+    "privileged-usable",
+    "no level is enforced, and {account} may use the SCC {scc} ({field}) by {by}",
+    next="Take the SCC from the account, and enforce restricted",
+    stands=True,
+)
+WATCHED = reason(
+    "only-watched",
+    "no level is enforced; SCCs keep its accounts from the node, and {mode} is {level}",
+    next="Enforce the level that is watched for",
+)
+CONFINED = reason(
+    "only-confined",
+    "no level is enforced or watched for; only SCCs keep its accounts from the node",
+    next="Set pod-security.kubernetes.io/enforce to restricted",
+)
+NOTHING_SEEN = reason(
+    "no-level",
+    "no level is enforced; a default of the API server cannot be seen from here",
+    next="Set pod-security.kubernetes.io/enforce to restricted",
+)
+BORN = reason("born-isolated", "new projects get {kinds}; {share} % of the user namespaces have a quota and limits")
+PARTLY = reason(
+    "partly-bounded",
+    "new projects get {kinds}; {share} % of the user namespaces have a quota and limits",
+    next="Put a NetworkPolicy and a ResourceQuota in the project template, and a quota and limits in {missing}",
+)
+UNBOUNDED = reason(
+    "born-open",
+    "new projects get nothing, and {share} % of the user namespaces have a quota",
+    next="Set a project template with a NetworkPolicy, a ResourceQuota and a LimitRange",
+)
+
+_PSA: Final = "pod-security.kubernetes.io/"
+_LEVELS: Final = frozenset({"restricted", "baseline"})
+_GATE: Final = "OpenShiftPodSecurityAdmission"
+_SCC_GROUP: Final = "security.openshift.io"
+_SCC_RESOURCE: Final = "securitycontextconstraints"
+
+
+@check(
+    "ZTG-TEN-001",
+    "Namespaces enforce a pod security level",
+    severity="high",
+    gate="R",
+    grain="namespace",
+    needs=(*ACCESS, Pod, ServiceAccount),
+    where_served=(SecurityContextConstraints, FeatureGate),
+    recipes=("R-PSA",),
+    maps=("CISA Apps", "800-53 AC-6", "800-53 CM-7", "800-53 SC-39", "CIS-OCP 5.2", "CIS-OCP 5.7.3"),
+)
+def pod_security(view: View, namespace: Namespace) -> Iterator[Finding]:
+    """Each namespace refuses pods that could reach the node.
+
+    Why: tenants must not escape to the node.
+    How: the label decides where it is set; where it is not, who may use an SCC that lets pods out does.
+    Rule: pass if restricted or baseline is enforced; fail if privileged is, or if nothing is and an SCC that reaches the node
+    is usable or in use here; warn if only SCCs, or only audit and warn, stand in the way.
+    Traps: the platform's label sync writes audit and warn only; an SCC may be granted by its own lists or by a role; a value that
+    is not a level counts as restricted on the server.
+    Source: v1 Namespace labels pod-security.kubernetes.io/*; security.openshift.io/v1 SecurityContextConstraints; FeatureGate.
+    Verify: kubectl get ns -L pod-security.kubernetes.io/enforce
+    """
+    level = namespace.labels.get(f"{_PSA}enforce", "")
+    facts = [seen(namespace, f"metadata.labels[{_PSA}enforce]", level)]
+    if level in _LEVELS:
+        yield ok(namespace, ENFORCED, seen=facts, level=level)
+    elif level == "privileged":
+        yield fail(namespace, PRIVILEGED, seen=facts)
+    elif level:
+        yield warn(namespace, NO_LEVEL, seen=facts, level=level)
+    else:
+        yield _unlabelled(view, namespace, facts)
+
+
+@check(
+    "ZTG-TEN-002",
+    "New tenants are born isolated and bounded",
+    severity="medium",
+    gate="R",
+    grain="cluster",
+    needs=tenancy.TENANCY,
+    where_served=tenancy.TENANCY_WHERE_SERVED,
+    variants=("ocp",),
+    recipes=("R-PROJTPL", "R-QUOTA"),
+    maps=("800-53 SC-5", "800-53 SC-6", "800-53 AC-4", "CIS-OCP 5.7.1"),
+)
+def born_isolated(view: View) -> Iterator[Finding]:
+    """New projects start with isolation and a quota, and those that exist have them.
+
+    Why: isolation must not depend on memory.
+    How: a tenant without a quota can starve the others; one without a NetworkPolicy can reach them.
+    Rule: pass if the template has a NetworkPolicy and a quota and nine of ten user namespaces have a quota and limits; fail if
+    there is no template and less than half have a quota; warn otherwise.
+    Traps: a template that is named but does not exist gives nothing; a quota over several namespaces counts in each of them.
+    Source: config.openshift.io/v1 Project; template.openshift.io/v1 Template; v1 ResourceQuota, LimitRange; ClusterResourceQuota.
+    Verify: oc get project.config.openshift.io cluster -o jsonpath='{.spec.projectRequestTemplate.name}'
+    """
+    kinds = tenancy.template_kinds(view)
+    facts = _template_facts(view)
+    share = tenancy.bounded_share(view)
+    words = {"kinds": ", ".join(sorted(kinds)) or "nothing", "share": round(share * 100)}
+    if tenancy.born_isolated(view):
+        yield ok(cluster_ref(), BORN, seen=facts, **words)
+        return
+    quota = tenancy.bounded_share(view, limits=False)
+    if not kinds and quota < 0.5:
+        yield fail(cluster_ref(), UNBOUNDED, seen=facts, share=round(quota * 100))
+        return
+    names = view.derive(tenancy.user_namespaces)
+    missing = [name for name in names if not tenancy.has_quota(view, name) or not view.within(LimitRange, name)]
+    yield warn(cluster_ref(), PARTLY, seen=facts, **words, missing=_some(missing))
+
+
+def _unlabelled(view: View, namespace: Namespace, facts: list[Evidence]) -> Finding:
+    gate = view.get(FeatureGate, "cluster")
+    if gate is not None and gate.is_on(_GATE):
+        return ok(namespace, BY_DEFAULT, seen=[*facts, seen(gate, "status.featureGates[].enabled[].name", _GATE)])
+    free = next(_running_free(view, namespace.name), None)
+    if free is not None:
+        pod, how, fact = free
+        return fail(namespace, RUNS_FREE, seen=[*facts, fact], pod=pod.name, how=how)
+    if view.absent(SecurityContextConstraints):
+        return warn(namespace, NOTHING_SEEN, seen=facts)
+    usable = next(_usable(view, namespace.name), None)
+    if usable is not None:
+        account, scc, by = usable
+        fact = seen(scc, scc.reaches_node, "true")
+        return fail(namespace, USABLE, seen=[*facts, fact], account=account, scc=scc.name, field=scc.reaches_node, by=by)
+    for mode in ("audit", "warn"):
+        watched = namespace.labels.get(_PSA + mode, "")
+        if watched == "restricted":
+            fact = seen(namespace, f"metadata.labels[{_PSA}{mode}]", watched)
+            return warn(namespace, WATCHED, seen=[*facts, fact], mode=mode, level=watched)
+    return warn(namespace, CONFINED, seen=facts)
+
+
+def _running_free(view: View, namespace: str) -> Iterator[tuple[Pod, str, Evidence]]:
+    """The live pods that no level but privileged would admit, with the field that says so."""
+    for pod in sorted(view.within(Pod, namespace), key=lambda item: item.name):
+        if not pod.is_live or pod.is_mirror:
+            continue
+        if any(item.security_context and item.security_context.privileged for item in pod.containers):
+            yield pod, "a privileged container", seen(pod, "spec.containers[].securityContext.privileged", "true")
+        elif pod.spec.host_network:
+            yield pod, "the node's network", seen(pod, "spec.hostNetwork", "true")
+        else:
+            name = pod.annotations.get("openshift.io/scc", "")
+            scc = view.get(SecurityContextConstraints, name) if name else None
+            if scc is not None and scc.reaches_node:
+                yield pod, f"the SCC {name}", seen(pod, "metadata.annotations[openshift.io/scc]", name)
+
+
+def _usable(view: View, namespace: str) -> Iterator[tuple[str, SecurityContextConstraints, str]]:
+    """Which account of the namespace may use which SCC that reaches the node, and by what."""
+    sccs = [item for item in sorted(view.all(SecurityContextConstraints), key=lambda item: item.name) if item.reaches_node]
+    accounts = sorted({"default", *(item.name for item in view.within(ServiceAccount, namespace))})
+    groups = frozenset(groups_of_account(namespace))
+    grants = (*view.derive(_uses_everywhere), *view.derive(_uses_in, namespace))
+    for account in accounts:
+        user = f"system:serviceaccount:{namespace}:{account}"
+        held = [item for item in grants if _holds(item, user, groups, namespace)]
+        for scc in sccs:
+            if user in (scc.users or ()) or groups & set(scc.groups or ()):
+                yield account, scc, "the SCC's own users and groups"
+            question = Question("use", _SCC_GROUP, _SCC_RESOURCE, namespace, scc.name)
+            for grant in held:
+                if allows(grant, question):
+                    yield account, scc, str(grant.binding)
+
+
+def _uses_everywhere(view: View) -> tuple[Grant, ...]:
+    """The cluster-wide grants that let anybody use any SCC."""
+    return tuple(item for item in view.derive(cluster_grants) if _uses(item))
+
+
+def _uses_in(view: View, namespace: str) -> tuple[Grant, ...]:
+    """The grants of a namespace that let anybody use any SCC there."""
+    return tuple(item for item in view.derive(grants_in, namespace) if _uses(item))
+
+
+def _uses(grant: Grant) -> bool:
+    return allows(grant, Question("use", _SCC_GROUP, _SCC_RESOURCE), any_name=True)
+
+
+def _holds(grant: Grant, user: str, groups: frozenset[str], namespace: str) -> bool:
+    subject = grant.subject
+    if subject.kind == "Group":
+        return subject.name in groups
+    if subject.kind == "User":
+        return subject.name == user
+    home = subject.namespace or grant.namespace
+    return home == namespace and user == f"system:serviceaccount:{home}:{subject.name}"
+
+
+def _template_facts(view: View) -> list[Evidence]:
+    config = view.get(ProjectConfig, "cluster")
+    if config is None:
+        return []
+    name = config.spec.project_request_template.name
+    facts = [seen(config, "spec.projectRequestTemplate.name", name)]
+    template = view.get(Template, name, tenancy.CONFIG_NAMESPACE) if name else None
+    if template is not None:
+        facts.append(seen(template, "objects[].kind", ", ".join(item.kind for item in template.objects or ())))
+    return facts
+
+
+def _some(names: list[str]) -> str:
+    """Three names and how many more."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more if names else "none"
