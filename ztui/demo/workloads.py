@@ -147,7 +147,8 @@ def service(space: str, called: str, work: Obj, labels: Obj, selector: Obj) -> O
     """The Service of a workload; `service:` of the line overrides its spec."""
     told = work.get("service") if isinstance(work.get("service"), dict) else {}
     number = int(hashlib.sha256(f"{space}/{called}".encode()).hexdigest()[:4], 16)
-    address = "None" if work.get("kind") == "StatefulSet" else f"172.30.{number // 256}.{number % 254 + 1}"
+    headless = work.get("kind") == "StatefulSet" and not (told or {}).get("type")
+    address = "None" if headless else f"172.30.{number // 256}.{number % 254 + 1}"
     ports = [
         {
             "name": port,
