@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, ok, reason, seen, warn
-from ztui.engines import tenancy
+from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, ok, reason, seen, unknown, warn
+from ztui.checks.limits import LIMITS
+from ztui.engines import tenancy, units
 from ztui.engines.grants import ACCESS, Grant, Question, allows, cluster_grants, grants_in, groups_of_account
+from ztui.kinds.base import matches
 from ztui.kinds.platform import FeatureGate
-from ztui.kinds.security import SecurityContextConstraints
-from ztui.kinds.tenancy import LimitRange, ProjectConfig, Template
+from ztui.kinds.platformconfig import IngressController
+from ztui.kinds.security import ClusterUserDefinedNetwork, SecurityContextConstraints, UserDefinedNetwork
+from ztui.kinds.tenancy import Application, AppProject, LimitRange, ProjectConfig, Template
 from ztui.kinds.workload import Namespace, Pod, ServiceAccount
-from ztui.view import View
+from ztui.view import View, Why
 
 ENFORCED = reason("level-enforced", "enforces {level}")
 BY_DEFAULT = reason("level-by-default", "the platform enforces restricted where no label says otherwise")
@@ -66,6 +69,37 @@ UNBOUNDED = reason(
     next="Set a project template with a NetworkPolicy, a ResourceQuota and a LimitRange",
 )
 
+FIREWALLED = reason("boundaries-hold", "shared services keep tenants apart")
+OPEN_PROJECT = reason(
+    "open-project",
+    "the project takes any source to any place, and {tenants} use it",
+    next="Give each tenant a project of its own, and empty the project default",
+    stands=True,
+)
+UNOWNED = reason(
+    "unowned-reserved",
+    "the name looks like the platform's, nothing of the platform answers for it, and {pods} pods run in it",
+    next="Find out who made the namespace; rename it or delete it",
+    stands=True,
+)
+SHARED_HOSTS = reason(
+    "shared-hosts",
+    "namespaces may claim paths of the same host",
+    next="Set spec.routeAdmission.namespaceOwnership to Strict",
+)
+WILDCARDS = reason(
+    "wildcard-routes",
+    "Routes may claim every host below a name",
+    next="Set routeAdmission.wildcardPolicy to WildcardsDisallowed",
+)
+OWN_NETWORKS = reason("own-networks", "{count} namespaces are on primary networks of their own")
+NETWORK_UNREAD = reason(
+    "separation-unread",
+    "{missing} share the cluster's network; whether a default deny keeps them apart is judged elsewhere",
+    next="Read ZT2-NET-002",
+)
+
+_PRIMARY: Final = "k8s.ovn.org/primary-user-defined-network"
 _PSA: Final = "pod-security.kubernetes.io/"
 _LEVELS: Final = frozenset({"restricted", "baseline"})
 _GATE: Final = "OpenShiftPodSecurityAdmission"
@@ -145,6 +179,109 @@ def born_isolated(view: View) -> Iterator[Finding]:
     names = view.derive(tenancy.user_namespaces)
     missing = [name for name in names if not tenancy.has_quota(view, name) or not view.within(LimitRange, name)]
     yield warn(cluster_ref(), PARTLY, seen=facts, **words, missing=_some(missing))
+
+
+@check(
+    "ZTG-TEN-003",
+    "Tenancy boundaries hold in shared services",
+    severity="medium",
+    gate="R",
+    grain="cluster",
+    needs=(Pod,),
+    where_served=(IngressController, AppProject, Application, UserDefinedNetwork, ClusterUserDefinedNetwork),
+    recipes=("R-APPPROJ", "R-IC-STRICT"),
+    maps=("800-53 AC-4", "800-53 SC-2", "800-53 SC-7"),
+)
+def boundaries(view: View) -> Iterator[Finding]:
+    """What tenants share does not let one reach into another.
+
+    Why: shared control surfaces leak tenancy.
+    How: who may deploy by a project without bounds deploys everywhere; who may claim another's host gets its callers.
+    Rule: fail if the Argo CD project default is open and two tenants use it, or if pods run in a namespace that only looks like
+    the platform's; warn if namespaces may share hosts or claim wildcards, or share the network.
+    Traps: a reserved name proves nothing, only what answers for it does; a network needs the label on the namespace to be its
+    primary one; where no network is a tenant's own, a default deny decides.
+    Source: operator.openshift.io/v1 IngressController; argoproj.io AppProject, Application; k8s.ovn.org/v1; v1 Namespace.
+    Verify: oc get ingresscontroller -n openshift-ingress-operator -o jsonpath='{.items[*].spec.routeAdmission}'
+    """
+    yield from _unowned(view)
+    for router in sorted(view.all(IngressController), key=lambda item: item.name):
+        yield from _router(router)
+    for project in sorted(view.all(AppProject), key=lambda item: (item.namespace, item.name)):
+        if project.name == "default":
+            yield _project(view, project)
+    yield from _networks(view)
+
+
+def _unowned(view: View) -> Iterator[Finding]:
+    """Namespaces that look like the platform's, run pods, and belong to nobody that the API server trusts."""
+    for name in view.derive(tenancy.user_namespaces):
+        namespace = view.get(Namespace, name)
+        live = [item for item in view.within(Pod, name) if item.is_live]
+        if namespace is not None and live and units.looks_reserved(name):
+            yield fail(namespace, UNOWNED, seen=live, pods=len(live))
+
+
+def _router(router: IngressController) -> Iterator[Finding]:
+    admission = router.spec.route_admission
+    ownership = admission.namespace_ownership if admission else ""
+    wildcard = admission.wildcard_policy if admission else ""
+    if ownership == "InterNamespaceAllowed":
+        yield warn(router, SHARED_HOSTS, seen=[seen(router, "spec.routeAdmission.namespaceOwnership", ownership)])
+    if wildcard == "WildcardsAllowed":
+        yield warn(router, WILDCARDS, seen=[seen(router, "spec.routeAdmission.wildcardPolicy", wildcard)])
+    if ownership != "InterNamespaceAllowed" and wildcard != "WildcardsAllowed":
+        yield ok(router, FIREWALLED, seen=[router])
+
+
+def _project(view: View, project: AppProject) -> Finding:
+    spec = project.spec
+    anywhere = any(
+        item.get("namespace") == "*" and "*" in (item.get("server"), item.get("name")) for item in spec.destinations or ()
+    )
+    apps = [
+        item
+        for item in view.all(Application)
+        if (item.spec.project or "default") == "default" and item.spec.destination.namespace
+    ]
+    tenants = sorted({_tenant(view, item.spec.destination.namespace) for item in apps})
+    facts = [
+        seen(project, "spec.sourceRepos", ", ".join(spec.source_repos or ())),
+        seen(project, "spec.destinations", "*" if anywhere else "bounded"),
+    ]
+    if "*" in (spec.source_repos or ()) and anywhere and len(tenants) > 1:
+        return fail(project, OPEN_PROJECT, seen=facts, tenants=_some(tenants))
+    return ok(project, FIREWALLED, seen=facts)
+
+
+def _tenant(view: View, name: str) -> str:
+    """The owner of a namespace, or the namespace itself where nobody owns it."""
+    namespace = view.get(Namespace, name)
+    return (units.owner_of(namespace, LIMITS.owner_keys) if namespace else "") or name
+
+
+def _networks(view: View) -> Iterator[Finding]:
+    """Whether each user namespace with live pods is on a primary network of its own; a lone tenant has nobody to keep out."""
+    names = [name for name in view.derive(tenancy.user_namespaces) if any(item.is_live for item in view.within(Pod, name))]
+    shared = [name for name in names if not _on_own_network(view, name)]
+    if len(names) < 2:
+        return
+    if shared:
+        yield unknown(cluster_ref(), NETWORK_UNREAD, Why.NOT_CONNECTED, "ZT2-NET-002", missing=_some(shared))
+    else:
+        yield ok(cluster_ref(), OWN_NETWORKS, count=len(names))
+
+
+def _on_own_network(view: View, name: str) -> bool:
+    namespace = view.get(Namespace, name)
+    if namespace is None or _PRIMARY not in namespace.labels:
+        return False
+    if any(item.spec.is_primary for item in view.within(UserDefinedNetwork, name)):
+        return True
+    return any(
+        item.spec.network.is_primary and matches(item.spec.namespace_selector, namespace.labels)
+        for item in view.all(ClusterUserDefinedNetwork)
+    )
 
 
 def _unlabelled(view: View, namespace: Namespace, facts: list[Evidence]) -> Finding:
