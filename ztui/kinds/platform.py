@@ -227,10 +227,13 @@ class NetworkOperatorSpec(OperatorSpec, frozen=True, rename="camel"):
 
 
 class NetworkOperator(OperatorKind, frozen=True):
-    """The operator of the cluster network."""
+    """The operator of the cluster network: its switches and its export of flows.
+
+    The resource is ``Network``; the name here tells it from ``ipsec.NetworkConfig``, which reads other fields of the same object.
+    """
 
     PLURAL = "networks"
-    KIND = "Network"
+    KIND = "NetworkOperator"
 
     spec: NetworkOperatorSpec = NetworkOperatorSpec()
 
