@@ -13,6 +13,7 @@ from tests.demo.client import Client
 from ztui.demo import churn, world
 from ztui.demo.catalogue import DATA, to_crd
 from ztui.demo.cluster import Cluster, new_cluster
+from ztui.demo.rbac import Ask
 from ztui.demo.server import DemoThread
 
 
@@ -107,6 +108,38 @@ def test_a_big_world_has_so_many_pods_more(story: Cluster) -> None:
     big = new_cluster(7)
     world.fill(big, scenario="default", seed=7, scale=120)
     assert len(big.store.of("pods")) == len(story.store.of("pods")) + 120
+
+
+@pytest.mark.parametrize("scenario", ["hosted", "kubernetes", "empty"])
+def test_other_worlds_are_whole_too(scenario: str) -> None:
+    cluster = new_cluster(7)
+    world.fill(cluster, scenario=scenario, seed=7, scale=0)
+    rng = random.Random(1)  # noqa: S311  # a story, not a secret
+    for _ in range(30):
+        churn.step(cluster, rng)
+    test_every_object_is_whole(cluster)
+    test_every_owner_is_there(cluster)
+    admin = cluster.identities.user("admin")
+    assert cluster.authorizer.allows(admin, Ask("delete", plural="nodes"))
+    groups = cluster.catalogue.groups()
+    assert ("config.openshift.io" in groups) is (scenario != "kubernetes")
+
+
+def test_a_namespace_waits_for_a_finalizer(demo: DemoThread, admin: Client) -> None:
+    demo.objects.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "stuck"}})
+    held = {"name": "held", "namespace": "stuck", "finalizers": ["example.com/wait"]}
+    demo.objects.put({"apiVersion": "v1", "kind": "ConfigMap", "metadata": held})
+    assert admin.ask("/api/v1/namespaces/stuck", "DELETE").body["status"]["phase"] == "Terminating"
+    version = demo.objects.get("namespaces", "stuck")["metadata"]["resourceVersion"]
+    watch = admin.events(f"/api/v1/namespaces?watch=true&resourceVersion={version}&fieldSelector=metadata.name=stuck")
+    patch = {"metadata": {"finalizers": None}}
+    stuck = admin.ask("/api/v1/namespaces/stuck").body["status"]
+    stuck = stuck if "conditions" in stuck else next(watch)["object"]["status"]
+    assert stuck["conditions"][1]["type"] == "NamespaceFinalizersRemaining"
+    path = "/api/v1/namespaces/stuck/configmaps/held"
+    assert admin.ask(path, "PATCH", patch, content="application/merge-patch+json").code == 200
+    assert next(event for event in watch if event["type"] == "DELETED")
+    assert admin.ask("/api/v1/namespaces/stuck").code == 404
 
 
 def test_shipped_resources_and_their_definitions_say_the_same(story: Cluster) -> None:

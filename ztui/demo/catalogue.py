@@ -153,6 +153,10 @@ class Catalogue:
             return (core or found)[0]
         raise KeyError(f"{kind} needs an apiVersion: {sorted(resource.group for resource in found)}")
 
+    def kind(self, api: str, kind: str) -> Resource | None:
+        """The resource of an apiVersion and kind, if it is served."""
+        return self._by_kind.get((api.rpartition("/")[0], kind))
+
     def named(self, name: str) -> Resource:
         """The resource of `pods`, `po`, `Pod` or `routes.route.openshift.io`. Raises KeyError."""
         plural, _, group = name.partition(".")
@@ -186,6 +190,11 @@ class Catalogue:
             self._by_id[resource.id] = resource
         else:
             self._by_id.pop(resource.id, None)
+        self._index()
+
+    def drop(self, group: str) -> None:
+        """Stops serving a whole group."""
+        self._by_id = {key: resource for key, resource in self._by_id.items() if resource.group != group}
         self._index()
 
     def remove_crd(self, crd: Obj) -> None:

@@ -96,8 +96,10 @@ def _roll(cluster: Cluster, rng: random.Random) -> None:
 
 def _log_in(cluster: Cluster, rng: random.Random) -> None:
     """Somebody logs in at the console; the oldest of many logins ends."""
-    store = cluster.store
-    user = rng.choice(store.of("users.user.openshift.io"))
+    store, users = cluster.store, cluster.catalogue.get("user.openshift.io", "users")
+    if users is None:
+        return
+    user = rng.choice(store.all(users))
     old = [token for token in store.of("oauthaccesstokens") if token["clientName"] == "console"]
     if len(old) > LOGINS_KEPT:
         oldest = min(old, key=lambda token: str(token["metadata"]["creationTimestamp"]))

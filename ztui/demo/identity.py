@@ -26,6 +26,7 @@ class Identities:
         self._users: dict[str, str] = {}
         self._ends: dict[str, float] = {}
         self.revoked: set[str] = set()
+        self.claims: dict[str, list[str]] = {}  # groups that a login brings, where no Group objects say so
 
     def token(self, user: str) -> str:
         """The token of a user name; `system:serviceaccount:ns:name` gives a ServiceAccount's."""
@@ -68,10 +69,13 @@ class Identities:
             return User(name, ("system:serviceaccounts", f"system:serviceaccounts:{namespace}", "system:authenticated"))
         if name == "system:admin":
             return User(name, ("system:masters", "system:authenticated"))
-        groups = [g["metadata"]["name"] for g in self._store.of("groups.user.openshift.io") if name in g["users"]]
-        found = self._store.find(self._store.catalogue.named("users.user.openshift.io"), name)
+        users, groups = (self._store.catalogue.get("user.openshift.io", plural) for plural in ("users", "groups"))
+        if users is None or groups is None:
+            return User(name, (*self.claims.get(name, ()), "system:authenticated"))
+        member = [group["metadata"]["name"] for group in self._store.all(groups) if name in group["users"]]
+        found = self._store.find(users, name)
         uid = found["metadata"]["uid"] if found else ""
-        return User(name, (*groups, "system:authenticated:oauth", "system:authenticated"), uid)
+        return User(name, (*member, "system:authenticated:oauth", "system:authenticated"), uid)
 
     def authenticate(self, header: str) -> User:
         """The user of an Authorization header; without one, anonymous. Raises a 401 ApiError for a bad token."""

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from ztui.demo import pods, traffic
+from ztui.demo import namespaces, pods, traffic
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
@@ -45,16 +45,26 @@ class Controllers:
         meta = change.obj["metadata"]
         self.queue(resource, meta.get("namespace", ""), meta["name"])
         for owner in meta.get("ownerReferences") or ():
-            found = self.cluster.catalogue.of_kind(owner["apiVersion"], owner["kind"])
+            found = self.cluster.catalogue.kind(owner["apiVersion"], owner["kind"])
+            if found is None:
+                continue
             self.queue(found, meta.get("namespace", "") if found.namespaced else "", owner["name"])
         if change.type == "DELETED":
             for child, obj in self.store.owned(meta["uid"]):
                 self.store.remove(child, obj)
+            self._note_leaving(meta.get("namespace", ""))
         if resource.plural == "pods" and not resource.group:
             before = (change.old or {}).get("metadata", {}).get("labels")
             traffic.queue_services(self, meta["namespace"], [meta.get("labels") or {}, before or {}])
         if self._loop and self._queue:
             self._loop.call_soon_threadsafe(self.settle)
+
+    def _note_leaving(self, namespace: str) -> None:
+        """A terminating namespace may be empty now."""
+        spaces = self.cluster.catalogue.named("namespaces")
+        space = self.store.find(spaces, namespace) if namespace else None
+        if space and space["metadata"].get("deletionTimestamp"):
+            self.queue(spaces, "", namespace)
 
     def queue(self, resource: Resource, namespace: str, name: str) -> None:
         """Has a controller look at an object, once."""
@@ -76,6 +86,26 @@ class Controllers:
                     TABLE[group, plural](self, found)
 
     # What several controllers need
+
+    def clear(self, namespace: str) -> dict[str, int]:
+        """Removes everything in a namespace that no finalizer holds; answers with what is left, counted by resource."""
+        left: dict[str, int] = {}
+        for resource in self.cluster.catalogue:
+            for obj in self.store.all(resource, namespace) if resource.namespaced else ():
+                if not obj["metadata"].get("finalizers"):
+                    self.store.remove(resource, obj)
+                    continue
+                name = f"{resource.plural}.{resource.group}".rstrip(".")
+                left[name] = left.get(name, 0) + 1
+                if not obj["metadata"].get("deletionTimestamp"):
+                    going = {"deletionTimestamp": stamp(self.store.now()), "deletionGracePeriodSeconds": 0}
+                    self.store.write(resource, merge(obj, {"metadata": going}))
+        return left
+
+    def empty(self, namespace: str) -> None:
+        """Removes a namespace and everything in it, at once."""
+        self.clear(namespace)
+        self.store.delete("namespaces", namespace)
 
     def update(self, obj: Obj, changes: Obj) -> Obj:
         """Merges changes into a stored object."""
@@ -395,31 +425,6 @@ def _job(run: Controllers, job: Obj) -> None:
     run.update(job, {"status": {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": done, "ready": 0}})
 
 
-def _namespace(run: Controllers, namespace: Obj) -> None:
-    """What every namespace gets: its own name as a label, ServiceAccounts, their bindings, the two CA ConfigMaps."""
-    name = namespace["metadata"]["name"]
-    if namespace["metadata"].get("deletionTimestamp"):
-        _empty(run, namespace)
-        return
-    if (namespace["metadata"].get("labels") or {}).get("kubernetes.io/metadata.name") != name:
-        namespace = run.update(namespace, {"metadata": {"labels": {"kubernetes.io/metadata.name": name}}})
-    for obj in traffic.namespace_defaults(name):
-        resource = run.cluster.catalogue.of_kind(obj["apiVersion"], obj["kind"])
-        if not run.store.find(resource, obj["metadata"]["name"], name):
-            run.store.put(obj)
-
-
-def _empty(run: Controllers, namespace: Obj) -> None:
-    name = namespace["metadata"]["name"]
-    for resource in run.cluster.catalogue:
-        if resource.namespaced:
-            for obj in run.store.all(resource, name):
-                if obj["metadata"].get("finalizers"):
-                    return
-                run.store.remove(resource, obj)
-    run.drop(namespace)
-
-
 def _cluster_role(run: Controllers, role: Obj) -> None:
     """Writes the rules of aggregated roles, and looks at those that may select this one."""
     if role.get("aggregationRule"):
@@ -443,7 +448,7 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("", "pods"): _pod,
     ("batch", "jobs"): _job,
     ("batch", "cronjobs"): _cron_job,
-    ("", "namespaces"): _namespace,
+    ("", "namespaces"): namespaces.namespace,
     ("", "services"): traffic.service,
     ("route.openshift.io", "routes"): traffic.route,
     ("networking.k8s.io", "ingresses"): traffic.ingress,

@@ -135,7 +135,8 @@ def route(run: Controllers, obj: Obj) -> None:
 def ingress(run: Controllers, obj: Obj) -> None:
     """An Ingress of the OpenShift class becomes one Route per path."""
     meta, spec = obj["metadata"], obj["spec"]
-    if spec.get("ingressClassName") not in (None, "openshift-default"):
+    routes = run.cluster.catalogue.get("route.openshift.io", "routes")
+    if spec.get("ingressClassName") not in (None, "openshift-default") or routes is None:
         return
     secured = {host for entry in spec.get("tls") or () for host in entry.get("hosts") or ()}
     have = {(r["spec"]["host"], r["spec"].get("path")) for r in run.children(obj, "routes")}
@@ -202,46 +203,3 @@ def _amount(value: Any, total: int) -> int:
     if isinstance(value, str) and value.endswith("%"):
         return -(-total * int(value[:-1]) // 100)
     return int(value)
-
-
-def namespace_defaults(name: str) -> list[Obj]:
-    """The objects that OpenShift puts into every new namespace."""
-
-    def obj(kind: str, called: str, api: str = "v1", **body: Any) -> Obj:
-        return {"apiVersion": api, "kind": kind, "metadata": {"name": called, "namespace": name}, **body}
-
-    def binding(called: str, role: str, subject: Obj, about: str) -> Obj:
-        made = obj("RoleBinding", called, "rbac.authorization.k8s.io/v1")
-        made["metadata"]["annotations"] = {"openshift.io/description": about}
-        made["roleRef"] = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
-        return {**made, "subjects": [subject]}
-
-    def account(called: str) -> Obj:
-        return {"kind": "ServiceAccount", "name": called, "namespace": name}
-
-    everyone = {"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": f"system:serviceaccounts:{name}"}
-    about = "Allows {} in this namespace to {}.  It is auto-managed by a controller; remove subjects to disable."
-    return [
-        *(obj("ServiceAccount", called) for called in ("default", "builder", "deployer")),
-        obj("ConfigMap", "kube-root-ca.crt", data={"ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"}),
-        obj(
-            "ConfigMap",
-            "openshift-service-ca.crt",
-            data={"service-ca.crt": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"},
-        ),
-        binding(
-            "system:image-pullers", "system:image-puller", everyone, about.format("all pods", "pull images from this namespace")
-        ),
-        binding(
-            "system:image-builders",
-            "system:image-builder",
-            account("builder"),
-            about.format("builds", "push images to this namespace"),
-        ),
-        binding(
-            "system:deployers",
-            "system:deployer",
-            account("deployer"),
-            about.format("deploymentconfigs", "rollout pods in this namespace"),
-        ),
-    ]

@@ -15,17 +15,13 @@ from typing import Any
 
 import yaml
 
-from ztui.demo import apply, bulk, workloads
+from ztui.demo import apply, bulk, scenarios, workloads
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import DATA, to_crd
 from ztui.demo.cluster import Cluster
 from ztui.demo.reconcile import Controllers
 from ztui.demo.store import Store, stamp, utc_now
 
-SCENARIOS: dict[str, tuple[str, ...]] = {
-    "default": ("platform.yaml", "operators.yaml", "addons.yaml", "tenants.yaml"),
-    "empty": ("platform.yaml",),
-}
 RBAC_API = "rbac.authorization.k8s.io/v1"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MOMENT = re.compile(r"@([+-])(\d+)([smhd])")
@@ -48,13 +44,15 @@ def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controlle
     for name in ("rbac_kubernetes.yaml", "rbac_openshift.yaml"):
         for obj in rbac_objects(_read(name), shipped=True):
             store.put(obj)
-    chapters = [_read(name) for name in SCENARIOS[scenario]]
+    chapters = [_read(name) for name in scenarios.CHAPTERS[scenario]]
     for chapter in chapters:
         _open(store, chapter, start)
     run.settle()
     for chapter in chapters:
         _tell(store, chapter, start)
     _settle_in_the_past(store, run, start, rng)
+    if scenario in scenarios.CHANGES:
+        scenarios.CHANGES[scenario](cluster, run)
     if scale:
         bulk.add(run, scale)
     store.now = utc_now

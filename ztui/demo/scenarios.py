@@ -1,0 +1,71 @@
+"""Other worlds than the default one: each takes the settled story and changes what makes it another kind of cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ztui.demo.cluster import Cluster
+from ztui.demo.reconcile import Controllers
+
+STORY = ("platform.yaml", "operators.yaml", "addons.yaml", "people.yaml", "tenants.yaml")
+CHAPTERS: dict[str, tuple[str, ...]] = {
+    "default": STORY,
+    "hosted": STORY,
+    "kubernetes": STORY,
+    "empty": ("platform.yaml", "operators.yaml", "people.yaml"),
+}
+
+
+def _hosted(cluster: Cluster, run: Controllers) -> None:
+    """The control plane lives elsewhere: no control plane nodes, no kubeadmin, topology External."""
+    store = cluster.store
+    status = {"controlPlaneTopology": "External", "infrastructureTopology": "HighlyAvailable"}
+    store.patch("infrastructures.config.openshift.io", "cluster", {"status": status})
+    store.delete("secrets", "kubeadmin", "kube-system")
+    store.delete("machineconfigpools.machineconfiguration.openshift.io", "master")
+    for node in store.of("nodes"):
+        if "node-role.kubernetes.io/master" in node["metadata"]["labels"]:
+            store.delete("nodes", node["metadata"]["name"])
+    nodes = {node["metadata"]["name"] for node in store.of("nodes")}
+    for pod in store.of("pods"):
+        if pod["spec"].get("nodeName") not in nodes:
+            store.delete("pods", pod["metadata"]["name"], pod["metadata"]["namespace"])
+    run.settle()
+
+
+def _kubernetes(cluster: Cluster, run: Controllers) -> None:
+    """A cluster that is no OpenShift: none of its groups, none of its namespaces; group membership comes with the login."""
+    store, catalogue = cluster.store, cluster.catalogue
+    for group in store.of("groups.user.openshift.io"):
+        for user in group["users"]:
+            cluster.identities.claims.setdefault(user, []).append(group["metadata"]["name"])
+    for space in store.of("namespaces"):
+        name = space["metadata"]["name"]
+        if name == "openshift" or (name.startswith("openshift-") and name != "openshift-extras"):
+            run.empty(name)
+    run.empty("etcd-backup")
+    store.delete("secrets", "kubeadmin", "kube-system")
+    for plural in ("clusterroles", "clusterrolebindings"):
+        for name in [obj["metadata"]["name"] for obj in store.of(plural)]:
+            if "openshift" in name:
+                store.delete(plural, name)
+    for served in {resource.group for resource in catalogue}:
+        if served.endswith(("openshift.io", "operators.coreos.com")):
+            _drop_group(cluster, served)
+    run.settle()
+
+
+def _drop_group(cluster: Cluster, group: str) -> None:
+    """A group is served no more: its objects, its definitions and its APIServices are gone."""
+    store, catalogue = cluster.store, cluster.catalogue
+    for resource in catalogue:
+        for obj in store.all(resource) if resource.group == group else ():
+            store.remove(resource, obj)
+    for plural in ("customresourcedefinitions", "apiservices"):
+        for obj in store.of(plural):
+            if obj["spec"]["group"] == group:
+                store.delete(plural, obj["metadata"]["name"])
+    catalogue.drop(group)
+
+
+CHANGES: dict[str, Callable[[Cluster, Controllers], None]] = {"hosted": _hosted, "kubernetes": _kubernetes}
