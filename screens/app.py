@@ -72,7 +72,7 @@ class ZtuiApp(App[int]):
     ``base`` are the settings without the demo: they name the kubeconfig whose contexts are offered.
     """
 
-    CSS_PATH = "ztui.tcss"
+    CSS_PATH = Path(__file__).with_name("ztui.tcss")
     TITLE = "ztui"
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {ZtuiCommands}
     ENABLE_COMMAND_PALETTE = True

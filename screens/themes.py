@@ -59,17 +59,16 @@ COLOUR_BLIND = Theme(
 )
 NO_COLOUR = Theme(
     name="no-colour",
-    primary="ansi_default",
-    secondary="ansi_default",
-    accent="ansi_default",
-    success="ansi_default",
-    warning="ansi_default",
-    error="ansi_default",
-    foreground="ansi_default",
-    background="ansi_default",
-    surface="ansi_default",
-    panel="ansi_default",
-    ansi=True,
+    primary="#d0d0d0",
+    secondary="#d0d0d0",
+    accent="#d0d0d0",
+    success="#d0d0d0",
+    warning="#d0d0d0",
+    error="#d0d0d0",
+    foreground="#d0d0d0",
+    background="#000000",
+    surface="#000000",
+    panel="#303030",
 )
 THEMES: tuple[Theme, ...] = (DARK, LIGHT, HIGH_CONTRAST, COLOUR_BLIND, NO_COLOUR)
 NAMES: tuple[str, ...] = tuple(theme.name for theme in THEMES)

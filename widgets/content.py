@@ -24,7 +24,7 @@ class Toned(Widget):
         """The style of a tone; ``cursor`` is the line that the keys act on."""
         theme = self.app.theme
         if theme not in _STYLES:
-            _STYLES[theme] = _styles(self.app.theme_variables, plain=self.app.current_theme.ansi)
+            _STYLES[theme] = _styles(self.app.theme_variables, plain=theme == "no-colour")
         return _STYLES[theme][name]
 
 

@@ -9,8 +9,8 @@ from ztui.checks.base import Evidence, Finding, Reason, Status, check, fail, of_
 from ztui.checks.limits import LIMITS
 from ztui.checks.p1_auth_anonymous import in_words
 from ztui.engines import tenancy, units
-from ztui.engines.grants import ACCESS, BROAD, Grant, Question, allows, cluster_grants, grants_in, is_broad
 from ztui.engines.escalation import primitives
+from ztui.engines.grants import ACCESS, BROAD, Grant, Question, allows, cluster_grants, grants_in, is_broad
 from ztui.engines.holders import Holder, holder, is_default_account, is_full_admin
 from ztui.kinds.base import Ref
 from ztui.kinds.identity import Group

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ztui.checks.base import Bands, Finding, aside, check, fail, of_addon, ok, reason, seen, warn
-from ztui.engines.grants import ACCESS, Grant, cluster_grants, grants_in
 from ztui.engines.escalation import primitives
+from ztui.engines.grants import ACCESS, Grant, cluster_grants, grants_in
 from ztui.engines.holders import account_of, holder, is_full_admin
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
 from ztui.kinds.workload import Namespace, Pod, ServiceAccount

@@ -1,0 +1,22 @@
+"""What all tests share: a clean environment, and no state of the user's."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# The framework reads its switches when it is imported, which is after this file.
+for _name in [name for name in os.environ if name.startswith(("TEXTUAL_", "ZTUI_")) and not name.startswith("ZTUI_TEST")]:
+    if _name != "ZTUI_UPDATE_PICTURES":
+        del os.environ[_name]
+os.environ.pop("NO_COLOR", None)
+os.environ["TEXTUAL_ANIMATIONS"] = "none"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the state of whoever runs it."""
+    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))

@@ -1,0 +1,111 @@
+"""A console on a stage: fixed frames from a small world, no cluster, no clock."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from screens.app import ZtuiApp
+from tests.worlds import all_kinds, judged, world
+from ztui.demo import world as story
+from ztui.demo.server import DemoServer
+from ztui.errors import ConnectError
+from ztui.frame import Frame
+from ztui.health import Freshness, Health, KindHealth
+from ztui.kinds.base import Malformed, decode_or_malformed
+from ztui.settings import Settings
+from ztui.store import Put, Store, Whole
+
+NOW = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
+KINDS = (
+    KindHealth("pods", "", "", "watching", "", Freshness.LIVE, 0.0, 1, 0, 214),
+    KindHealth(
+        "clusterrolebindings",
+        "rbac.authorization.k8s.io",
+        "",
+        "backing off",
+        "server asks to wait 12 s",
+        Freshness.STALE,
+        23.0,
+        2,
+        3,
+        190,
+    ),
+    KindHealth("oauthclients", "oauth.openshift.io", "", "blocked", "forbidden(list oauthclients)", Freshness.LIVE, 0.0, 0, 0, 0),
+)
+
+
+def health(**changes: Any) -> Health:
+    """A connection that works."""
+    found = {
+        "freshness": Freshness.LIVE,
+        "user": "ana@corp.example",
+        "groups": ("platform", "system:authenticated"),
+        "server": "https://api.prod.example:6443",
+        "server_version": "v1.33.5",
+        "cluster_id": "7f3a1c22-0000",
+        "context": "prod-eu-1",
+        "latency_s": 0.012,
+        "requests": 314,
+        "kinds": KINDS,
+        **changes,
+    }
+    return Health(**found)
+
+
+def small_frame(**changes: Any) -> Frame:
+    """A small cluster that has one of everything."""
+    objects = json.loads((Path(__file__).parent / "small.json").read_text())
+    store = world(objects, now=NOW)
+    frame = Frame(store.state, judged(store.state), health(), None, 10, 10, 1)
+    return Frame(**{name: changes.get(name, getattr(frame, name)) for name in frame.__struct_fields__})
+
+
+def demo_frame() -> Frame:
+    """The demo cluster's first state, judged: read from its store through the door, without the network."""
+    server = DemoServer(churn=False)
+    story.fill(server.cluster, scenario="default", seed=7, scale=0)
+    store = Store()
+    for kind in all_kinds():
+        store.apply(Whole(kind, frozenset()))
+        if not kind.PLURAL:
+            continue
+        resource = server.cluster.catalogue.get(kind.GROUP, kind.PLURAL)
+        for obj in server.objects.all(resource) if resource else ():
+            meta = obj["metadata"]
+            if kind.SINGLE and (meta.get("namespace", ""), meta["name"]) != kind.SINGLE:
+                continue
+            found = decode_or_malformed(kind, json.dumps(obj).encode())
+            assert not isinstance(found, Malformed), (kind, found)
+            store.apply(Put(found))
+    store.tick(NOW)
+    return Frame(store.state, judged(store.state), health(context="demo", user="admin"), None, 10, 10, 1)
+
+
+def start_frame() -> Frame:
+    """No cluster at all."""
+    problem = ConnectError(
+        "cannot connect to api.prod.example:6443",
+        where="context prod-eu-1",
+        why="connection refused",
+        next="Check the VPN, or choose another context",
+    )
+    return Frame(health=health(freshness=Freshness.CONNECTING, problem=problem, user="", cluster_id=""), kinds=10, serial=1)
+
+
+class StagedApp(ZtuiApp):
+    """The real app with a frame put in front of it instead of a core."""
+
+    def __init__(self, frame: Frame, **settings: Any) -> None:
+        super().__init__(Settings(**settings), _nowhere)
+        self.frame = frame
+        self.looked_at = ("~/.kube/config",)
+
+    def _start(self) -> None:
+        self._redraw()
+
+
+def _nowhere() -> Any:
+    raise AssertionError("a staged console has no target")

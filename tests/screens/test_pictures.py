@@ -1,0 +1,87 @@
+"""What is seen: every screen in its states, at both sizes. The file name of a picture says what it shows."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from textual.pilot import Pilot
+
+from screens.terminal import local_svg
+from tests.screens.stage import StagedApp, demo_frame, small_frame, start_frame
+from widgets.prompt import Prompt
+from ztui.frame import Frame
+
+FOLDER: Final = Path(__file__).resolve().parents[2] / "snapshots"
+UPDATE: Final = os.environ.get("ZTUI_UPDATE_PICTURES") == "1"
+
+SIZES = {"80x24": (80, 24), "200x50": (200, 50)}
+
+
+def _frames() -> dict[str, Frame]:
+    if not _CACHE:
+        _CACHE.update({"demo": demo_frame(), "small": small_frame(), "start": start_frame(), "connecting": Frame(kinds=10)})
+    return _CACHE
+
+
+_CACHE: dict[str, Frame] = {}
+
+STATES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
+    "overview__default": ("demo", (), {}),
+    "overview__light": ("demo", (), {"theme": "light"}),
+    "overview__high-contrast": ("demo", (), {"theme": "high-contrast"}),
+    "overview__colour-blind": ("demo", (), {"theme": "colour-blind"}),
+    "overview__no-colour": ("demo", (), {"theme": "no-colour"}),
+    "overview__hostile-names": ("small", (), {}),
+    "overview__no-cluster": ("start", (), {}),
+    "overview__connecting": ("connecting", (), {}),
+    "phase__default": ("demo", ("1",), {}),
+    "phase__faults": ("demo", ("1", "z"), {}),
+    "phase__not-assessed": ("demo", ("2",), {}),
+    "phase__open-check": ("demo", ("1", "down", "down", "enter", "down"), {}),
+    "evidence__finding": ("small", ("1", "z", "down", "enter", "down", "enter"), {}),
+    "explain__check": ("demo", ("1", "down", "down", "e"), {}),
+    "health__trouble": ("demo", ("H",), {}),
+    "contexts__none": ("demo", ("c",), {}),
+    "help__phase": ("demo", ("1", "question_mark"), {}),
+    "command__typed": ("demo", ("colon", "e", "x"), {}),
+}
+
+
+@pytest.mark.parametrize("name", [f"{state}-{size}" for state in STATES for size in SIZES])
+async def test_picture(name: str) -> None:
+    state, _, size = name.rpartition("-")
+    frame, keys, settings = STATES[state]
+    app = StagedApp(_frames()[frame], **settings)
+    async with app.run_test(size=SIZES[size]) as pilot:
+        for prompt in app.screen.query(Prompt):
+            prompt.cursor_blink = False
+        await _settled(pilot)
+        await pilot.press(*keys)
+        await _settled(pilot)
+        picture = _plain(app.export_screenshot(title="ztui", simplify=True))
+    path = FOLDER / f"{name.replace('__', '/')}.svg"
+    if UPDATE:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(picture, encoding="utf-8")
+    assert path.exists(), f"no picture {path.name}: look at it, then ZTUI_UPDATE_PICTURES=1"
+    assert path.read_text(encoding="utf-8") == picture, f"{path.name} has changed: look, then ZTUI_UPDATE_PICTURES=1"
+
+
+async def _settled(pilot: Pilot[int]) -> None:
+    """Layout, focus and what follows from them."""
+    for _ in range(4):
+        await pilot.pause()
+
+
+def test_every_picture_is_of_a_state() -> None:
+    known = {f"{state.replace('__', '/')}-{size}.svg" for state in STATES for size in SIZES}
+    assert {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.svg")} == known
+
+
+def _plain(svg: str) -> str:
+    """A picture without font addresses, and with ids that do not depend on anything but the picture."""
+    return re.sub(r"terminal-\d+", "terminal", local_svg(svg))
