@@ -28,8 +28,8 @@ def roles_page() -> str:
     lines = [
         "# Rights",
         "",
-        "Generated from the catalogue: exactly what this release reads, no wildcard, no write. `ztui roles PROFILE` prints the same,",
-        "`--bind USER|group:G|sa:NAMESPACE/NAME` adds the bindings. What is not granted is `UNKNOWN`, never a pass.",
+        "Generated from the catalogue: exactly what this release reads, no wildcard, no write. `ztui roles PROFILE` prints",
+        "the same, `--bind USER|group:G|sa:NAMESPACE/NAME` adds the bindings. What is not granted is `UNKNOWN`, never a pass.",
         "",
     ]
     for profile in PROFILES:

@@ -51,6 +51,9 @@ PLAIN_REDIRECT = reason("plain-redirect", "{who} sends tokens to {uri} without T
 PROVIDER_OWNS = reason("provider-lifetimes", "the OIDC provider decides how long logins last")
 CLIENTS_UNREAD = reason("clients-unread", "the OAuth clients could not be read", next="Grant `ztui roles oauth`")
 FLOOR = reason("tls-floor", "{profile} keeps old TLS out")
+ODD_PROFILE = reason(
+    "unknown-profile", "the TLS profile is {profile}, which is not known", next="Set tlsSecurityProfile to Intermediate"
+)
 WEAK_CIPHERS = reason("weak-ciphers", "the list has {cipher}", next="Use the Intermediate profile")
 OLD_TLS = reason("old-tls", "{profile} lets TLS below 1.2 in", next="Set tlsSecurityProfile to Intermediate", stands=True)
 OPEN_KUBELET = reason("open-kubelet", "{what}", next="Remove the override and let the nodes roll out", stands=True)
@@ -67,7 +70,10 @@ KUBELETS_UNSEEN = reason(
 
 DAY_S: Final = 86_400
 _OPERATOR: Final = "authentication"
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|m|s|ms)")
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(h|ms|m|s)")
+_SOUND_CIPHERS: Final = ("GCM", "POLY1305", "CCM")
+"""Authenticated modes; what has none of these is CBC or worse, in OpenSSL's names too (``ECDHE-RSA-AES128-SHA256``)."""
+
 _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -276,22 +282,22 @@ def _lifetime(on: Kind | Ref, who: str, age: float, idle: float, facts: list[Evi
         return fail(on, ENDLESS, seen=facts, who=who, what=f"end only after {age:g} s")
     if age > LIMITS.max_token_age_s:
         return warn(on, LONG, seen=facts, who=who, age=f"{age:g}", limit=LIMITS.max_token_age_s)
-    if not idle or idle > LIMITS.max_idle_s:
+    if idle <= 0 or idle > LIMITS.max_idle_s:
         return warn(on, NO_IDLE, seen=facts, who=who)
     return ok(on, LIFETIMES, seen=facts, age=f"{age:g}", idle=f"{idle:g}")
 
 
 def _client(client: OAuthClient, age: float, idle: float) -> Iterator[Finding]:
-    own = client.access_token_max_age_seconds
+    own, own_idle = client.access_token_max_age_seconds, client.access_token_inactivity_timeout_seconds
     facts = [seen(client, "accessTokenMaxAgeSeconds", own)] if own is not None else []
-    if own == 0:
+    facts += [seen(client, "accessTokenInactivityTimeoutSeconds", own_idle)] if own_idle is not None else []
+    if own is not None and own <= 0:
         yield fail(client, ENDLESS, seen=facts, who=client.name, what="never end")
-    elif own is not None:
-        yield _lifetime(client, client.name, own, idle, facts)
+    elif facts:
+        yield _lifetime(client, client.name, age if own is None else own, idle if own_idle is None else own_idle, facts)
     for uri in client.redirect_uris or ():
         if _leaks(uri):
             yield fail(client, PLAIN_REDIRECT, seen=[seen(client, "redirectURIs", uri)], who=client.name, uri=uri)
-    del age
 
 
 def _leaks(uri: str) -> bool:
@@ -300,7 +306,7 @@ def _leaks(uri: str) -> bool:
         parts = urlsplit(uri[:2000])
         host = parts.hostname or ""
     except ValueError:
-        return False
+        return uri.lower().startswith("http:")
     if parts.scheme != "http" or host == "localhost":
         return False
     try:
@@ -316,10 +322,12 @@ def _profile(on: Kind, profile: TLSProfile | None) -> Finding:
         return ok(on, FLOOR, seen=facts, profile=kind or "the default profile")
     custom = profile.custom if profile else None
     if kind == "Custom" and custom is not None and custom.min_tls_version in {"VersionTLS12", "VersionTLS13"}:
-        weak = next((item for item in custom.ciphers or () if "CBC" in item or "3DES" in item or item.endswith("-SHA")), None)
+        weak = next((item for item in custom.ciphers or () if not any(word in item for word in _SOUND_CIPHERS)), None)
         return (
             warn(on, WEAK_CIPHERS, seen=facts, cipher=weak) if weak else ok(on, FLOOR, seen=facts, profile="the custom profile")
         )
+    if kind not in {"Old", "Custom"}:
+        return fail(on, ODD_PROFILE, seen=facts, profile=repr(kind))
     return fail(on, OLD_TLS, seen=facts, profile=kind)
 
 
@@ -329,7 +337,10 @@ def _openings(config: KubeletConfig) -> Iterator[tuple[str, str]]:
         return
     if settings.authentication and settings.authentication.anonymous and settings.authentication.anonymous.enabled:
         yield "authentication.anonymous.enabled", "the kubelet answers callers without a login"
-    if settings.authorization and settings.authorization.mode == "AlwaysAllow":
+    mode = settings.authorization.mode if settings.authorization else ""
+    if mode == "AlwaysAllow":
         yield "authorization.mode", "the kubelet allows everything to everybody"
+    elif mode not in {"", "Webhook"}:
+        yield "authorization.mode", f"the kubelet decides by {mode!r}, which is not known"
     if settings.read_only_port:
         yield "readOnlyPort", f"the kubelet serves port {settings.read_only_port} without a login"

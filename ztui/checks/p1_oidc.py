@@ -9,8 +9,9 @@ from ztui.checks.base import Finding, Reason, check, cluster_ref, fail, na, ok, 
 from ztui.engines import units
 from ztui.engines.grants import ACCESS, all_grants
 from ztui.engines.holders import holder
+from ztui.kinds.base import condition
 from ztui.kinds.identity import Group, Identity, User
-from ztui.kinds.login import Authentication, IdentityProvider, OAuth, OIDCProvider
+from ztui.kinds.login import Authentication, ClaimRule, IdentityProvider, OAuth, OIDCProvider
 from ztui.kinds.openshift import ClusterOperator
 from ztui.kinds.session import Session
 from ztui.view import View, Why
@@ -20,6 +21,12 @@ DIRECTORY = reason(
     "directory-only",
     "only {kinds} providers are set",
     next="Add an OpenID provider: multi-factor and offboarding live there",
+)
+UNWELL = reason(
+    "login-unwell", "an OIDC provider is set; the login server is unavailable", next="oc describe clusteroperator authentication"
+)
+NOT_SERVED = reason(
+    "not-served", "the authentication type is {mode}: the providers are not asked", next="Set the type to OIDC or IntegratedOAuth"
 )
 NONE = reason("no-oidc", "no OIDC provider is in force", next="Register a client at your provider and add it")
 LOCAL_ONLY = reason("local-only", "only {kinds} providers are set", next="Add an OpenID provider")
@@ -43,6 +50,8 @@ MERGED = reason("merged-names", "{name} adds its users to those of other provide
 NO_GROUPS = reason("no-groups", "{name} brings no groups: grants stay with single users", next="Map a groups claim")
 NO_PREFIX = reason("no-prefix", "names of {name} have no prefix", next="Set a prefix")
 SHARED_NAMES = reason("shared-names", "names of {name} have no prefix, beside other providers", next="Set a prefix")
+NO_GROUP_PREFIX = reason("no-group-prefix", "groups of {name} have no prefix", next="Set a prefix for groups")
+ODD_PREFIX = reason("unknown-prefix-policy", "the prefixPolicy of {name} is not known", next="Use Prefix")
 MUTABLE = reason(
     "mutable-claim",
     "{name} names users by e-mail without checking that it is verified",
@@ -66,8 +75,8 @@ LOCAL_TYPES: Final = frozenset({"HTPasswd", "BasicAuth", "Keystone"})
     gate="R",
     grain="cluster",
     needs=(),
-    where_served=(Authentication, OAuth),
-    may=(Session, ClusterOperator),
+    where_served=(Authentication, OAuth, ClusterOperator),
+    may=(Session,),
     variants=("ocp", "k8s"),
     maps=("CISA Identity", "800-53 IA-2", "800-53 IA-8", "800-53 AC-2(1)", "CIS-OCP 3.1.1"),
 )
@@ -88,17 +97,26 @@ def oidc_in_force(view: View) -> Iterator[Finding]:
     authentication, oauth = view.get(Authentication, "cluster"), view.get(OAuth, "cluster")
     if authentication is not None and authentication.spec.type == "OIDC":
         good = [item for item in authentication.spec.oidc_providers or () if _is_sound(item)]
-        if good:
+        if good and not _is_available(view):
+            yield warn(authentication, UNWELL, seen=[authentication])
+        elif good:
             words = {"name": good[0].name, "issuer": good[0].issuer.issuer_url}
             yield ok(authentication, IN_FORCE, seen=[seen(authentication, "spec.oidcProviders", good[0].name)], **words)
         else:
             yield fail(authentication, NONE, seen=[authentication])
+        return
+    mode = authentication.spec.type if authentication else ""
+    if authentication is not None and mode not in {"", "IntegratedOAuth"}:
+        yield fail(authentication, NOT_SERVED, seen=[seen(authentication, "spec.type", mode)], mode=repr(mode))
         return
     providers = (oauth.spec.identity_providers if oauth else None) or ()
     good_provider = next((item for item in providers if item.type in OIDC_TYPES and _is_tls(_address(item))), None)
     on = oauth or cluster_ref("oauth")
     if good_provider is not None and oauth is not None:
         facts = [seen(oauth, "spec.identityProviders", f"{item.name} ({item.type})") for item in providers]
+        if not _is_available(view):
+            yield warn(on, UNWELL, seen=facts)
+            return
         yield ok(on, IN_FORCE, seen=facts, name=good_provider.name, issuer=_address(good_provider) or good_provider.type)
         return
     kinds = ", ".join(sorted({item.type for item in providers}))
@@ -237,30 +255,42 @@ def _own_login(view: View) -> Finding:
 
 
 def _is_sound(provider: OIDCProvider) -> bool:
-    return provider.issuer.issuer_url.startswith("https://") and bool(provider.issuer.audiences)
+    return _is_tls(provider.issuer.issuer_url) and bool(provider.issuer.audiences)
 
 
 def _address(item: IdentityProvider) -> str:
-    if item.open_id is not None:
-        return item.open_id.issuer
-    return item.gitlab.url if item.gitlab is not None else ""
+    """Where an OIDC provider is; empty where it does not say. Google has one address and no field for it."""
+    if item.type == "Google":
+        return "https://accounts.google.com"
+    if item.type == "OpenID":
+        return item.open_id.issuer if item.open_id else ""
+    return item.gitlab.url if item.gitlab else ""
 
 
 def _is_tls(address: str) -> bool:
-    return not address or address.startswith("https://")
+    return address.lower().startswith("https://")
+
+
+def _is_available(view: View) -> bool:
+    """Whether the operator of the login server says that it works; hosted control planes may not have it."""
+    operator = view.get(ClusterOperator, "authentication")
+    if operator is None:
+        return view.derive(units.platform).hosted
+    found = condition(operator.status.conditions, "Available")
+    return found is not None and found.status == "True"
 
 
 def _worst(item: IdentityProvider) -> Reason | None:
     addresses = [part.url for part in (item.gitlab, item.basic_auth, item.keystone) if part is not None]
     addresses += [item.open_id.issuer] if item.open_id else []
-    if any(address.startswith("http://") for address in addresses):
-        return CLEARTEXT
-    if item.ldap is not None and (item.ldap.insecure or item.ldap.url.startswith("http://")):
+    addresses += [item.ldap.url] if item.ldap else []
+    addresses += [item.request_header.challenge_url, item.request_header.login_url] if item.request_header else []
+    if any(address.lower().startswith("http://") for address in addresses) or (item.ldap and item.ldap.insecure):
         return CLEARTEXT
     if item.type in LOCAL_TYPES or item.type not in OIDC_TYPES | DIRECTORY_TYPES:
         return LOCAL
-    if item.request_header is not None:
-        if not item.request_header.ca.name:
+    if item.type == "RequestHeader":
+        if item.request_header is None or not item.request_header.ca.name:
             return NO_CA
         return None if item.request_header.client_common_names else ANY_PROXY
     return None
@@ -268,12 +298,22 @@ def _worst(item: IdentityProvider) -> Reason | None:
 
 def _external(one: OIDCProvider, *, alone: bool) -> tuple[Callable[..., Finding], Reason]:
     username = one.claim_mappings.username
-    verified = any(
-        rule.required_claim is not None and rule.required_claim.claim == "email_verified"
-        for rule in one.claim_validation_rules or ()
-    )
-    if username.claim == "email" and not verified:
+    groups = one.claim_mappings.groups
+    by_mail = username.claim == "email" or "claims.email" in username.expression
+    if by_mail and "email_verified" not in username.expression and not any(map(_verifies, one.claim_validation_rules or ())):
         return fail, MUTABLE
+    if username.prefix_policy not in {"", "NoPrefix", "Prefix"}:
+        return fail, ODD_PREFIX
     if username.prefix_policy == "NoPrefix":
         return (warn, NO_PREFIX) if alone else (fail, SHARED_NAMES)
-    return (ok, DISTINCT) if one.claim_mappings.groups.claim else (warn, NO_GROUPS)
+    if not groups.claim and not groups.expression:
+        return warn, NO_GROUPS
+    return (ok, DISTINCT) if groups.prefix or groups.expression else (warn, NO_GROUP_PREFIX)
+
+
+def _verifies(rule: ClaimRule) -> bool:
+    """Whether a validation rule asks for ``email_verified``, as a required claim or in CEL."""
+    required = rule.required_claim
+    if required is not None and required.claim == "email_verified":
+        return required.required_value == "true"
+    return rule.cel is not None and "email_verified" in rule.cel.expression

@@ -36,6 +36,7 @@ class GroupsClaim(msgspec.Struct, frozen=True):
     """Which claim lists the groups."""
 
     claim: str = ""
+    expression: str = ""
     prefix: str = ""
 
 
@@ -53,11 +54,18 @@ class RequiredClaim(msgspec.Struct, frozen=True, rename="camel"):
     required_value: str = ""
 
 
+class ClaimExpression(msgspec.Struct, frozen=True):
+    """A CEL expression over claims that must be true."""
+
+    expression: str = ""
+
+
 class ClaimRule(msgspec.Struct, frozen=True, rename="camel"):
     """One validation of claims."""
 
     type: str = ""
     required_claim: RequiredClaim | None = None
+    cel: ClaimExpression | None = None
 
 
 class OIDCProvider(msgspec.Struct, frozen=True, rename="camel"):
@@ -139,6 +147,8 @@ class RequestHeader(msgspec.Struct, frozen=True, rename="camel"):
 
     ca: SecretName = SecretName()
     client_common_names: tuple[str, ...] | None = None
+    challenge_url: str = msgspec.field(default="", name="challengeURL")
+    login_url: str = msgspec.field(default="", name="loginURL")
 
 
 class IdentityProvider(msgspec.Struct, frozen=True, rename="camel"):
@@ -183,4 +193,6 @@ class OAuthClient(Kind, frozen=True):
     PROFILE = "O"
 
     access_token_max_age_seconds: int | None = None
+    access_token_inactivity_timeout_seconds: int | None = None
+    grant_method: str = ""
     redirect_uris: tuple[str, ...] | None = msgspec.field(default=None, name="redirectURIs")
