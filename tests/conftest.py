@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 # The framework reads its switches when it is imported, which is after this file.
-for _name in [name for name in os.environ if name.startswith(("TEXTUAL_", "ZTUI_")) and not name.startswith("ZTUI_TEST")]:
-    if _name != "ZTUI_UPDATE_PICTURES":
-        del os.environ[_name]
+for _name in [
+    name for name in os.environ if name.startswith(("TEXTUAL_", "ZTUI_")) and not name.startswith(("ZTUI_TEST", "ZTUI_UPDATE"))
+]:
+    del os.environ[_name]
 os.environ.pop("NO_COLOR", None)
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
 
