@@ -175,7 +175,7 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
             raw = _BOOLEANS.get(text.lower(), text)
         elif isinstance(_FIELDS[name].default, tuple):
             raw = [part.strip() for part in text.split(",") if part.strip()]
-        elif isinstance(_FIELDS[name].default, int) and text.isdigit():
+        elif isinstance(_FIELDS[name].default, int) and text.isdecimal():
             raw = int(text)
         try:
             values[name] = _convert(name, raw)

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from screens.app import ZtuiApp
-from tests.worlds import all_kinds, judged, world
+from tests.worlds import judged, world
+from ztui.checks.base import catalogue
 from ztui.demo import world as story
 from ztui.demo.server import DemoServer
 from ztui.errors import ConnectError
 from ztui.frame import Frame
 from ztui.health import Freshness, Health, KindHealth
 from ztui.kinds.base import Malformed, decode_or_malformed
+from ztui.roles import kinds_of
 from ztui.settings import Settings
 from ztui.store import Put, Store, Whole
 
@@ -68,7 +70,7 @@ def demo_frame() -> Frame:
     server = DemoServer(churn=False)
     story.fill(server.cluster, scenario="default", seed=7, scale=0)
     store = Store()
-    for kind in all_kinds():
+    for kind in kinds_of(catalogue().values()):
         store.apply(Whole(kind, frozenset()))
         if not kind.PLURAL:
             continue
