@@ -6,11 +6,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ztui.engines.grants import ACCESS, Found, question_for, who_can
+from ztui.engines.grants import ACCESS, Found, question_for, server_minor, who_can
 from ztui.kinds.base import Kind
 from ztui.kinds.session import Session
 from ztui.text import clean
-from ztui.view import State, View
+from ztui.view import EVERYWHERE, State, View
 
 KINDS: Final[frozenset[type[Kind]]] = frozenset((*ACCESS, Session))
 NOTE: Final = "certificates of system:masters bypass RBAC and are not visible in it"
@@ -22,9 +22,8 @@ def answer(state: State, verb: str, resource: str, name: str | None, namespace: 
     ``resource`` is ``secrets``, ``pods/exec``, ``deployments.apps`` or a path such as ``/metrics``; a bare name is of any group.
     """
     view = View(state)
-    session = view.get(Session, "self")
-    found = who_can(view, question_for(verb, resource, name or "", namespace or ""), minor=session.minor if session else 0)
-    complete = all(state.gap(kind) is None for kind in ACCESS)
+    found = who_can(view, question_for(verb, resource, name or "", namespace or ""), minor=server_minor(view))
+    complete = all(state.gap(kind, namespace if namespace and kind.NAMESPACED else EVERYWHERE) is None for kind in ACCESS)
     if output == "table":
         return _table(found), complete
     document = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from ztui.checks.base import Finding, Status, check, fail, ok, reason, seen, warn
@@ -32,17 +32,28 @@ GRANTED = reason(
 ANONYMOUS: Final = {("Group", "system:unauthenticated"), ("User", "system:anonymous")}
 PUBLIC: Final = frozenset({"system:public-info-viewer", "system:openshift:public-info-viewer"})
 
-# What the legacy roles ship with, as (verbs, resources). Source: bootstrap policy of kubernetes and openshift.
-SHIPPED: Final[dict[str, frozenset[str]]] = {
-    "self-access-reviewer": frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews"}),
-    "system:oauth-token-deleter": frozenset({"oauthaccesstokens", "oauthauthorizetokens"}),
-    "system:scope-impersonation": frozenset({"userextras/scopes.authorization.openshift.io"}),
-    "system:webhook": frozenset({"buildconfigs/webhooks"}),
-    "system:openshift:discovery": frozenset(),
-    "system:discovery": frozenset(),
-    "system:basic-user": frozenset({"selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"}),
-    "cluster-status": frozenset({"clusterstatuses"}),
+_REVIEWS: Final = {"selfsubjectaccessreviews": {"create"}, "selfsubjectrulesreviews": {"create"}}
+
+# What the legacy roles ship with: verbs by resource. Source: bootstrap policy of kubernetes and openshift.
+SHIPPED: Final[dict[str, dict[str, set[str]]]] = {
+    "self-access-reviewer": _REVIEWS,
+    "system:oauth-token-deleter": {"oauthaccesstokens": {"delete"}, "oauthauthorizetokens": {"delete"}},
+    "system:scope-impersonation": {"userextras/scopes.authorization.openshift.io": {"impersonate"}},
+    "system:webhook": {"buildconfigs/webhooks": {"get", "create"}},
+    "system:openshift:discovery": {},
+    "system:discovery": {},
+    "system:basic-user": {**_REVIEWS, "selfsubjectreviews": {"create"}},
+    "cluster-status": {"clusterstatuses": {"get"}},
 }
+PULLS: Final = {"imagestreams/layers": {"get"}}
+
+# The paths of discovery, in any release, with or without what is below them. /metrics and /debug are not among them.
+PATHS: Final = frozenset(
+    {
+        *("", "api", "apis", "oapi", "osapi", "openapi", "swagger.json", "swagger-2.0.0.pb-v1", "swaggerapi", ".well-known"),
+        *("healthz", "livez", "readyz", "version", "controllers"),
+    }
+)
 
 
 @check(
@@ -64,7 +75,8 @@ def no_anonymous_access(view: View, namespace: Namespace | None) -> Iterator[Fin
     How: a binding to system:unauthenticated or system:anonymous is used with a plain HTTP client, without leaving a name.
     Rule: pass if the role only shows public paths; warn for the roles that old releases shipped, unchanged, and for anonymous
     image pulls; fail for anything else, and for a shipped role that has gained a rule.
-    Traps: RoleBindings can name system:unauthenticated too; shipped bindings come back unless autoupdate is off.
+    Traps: a path such as /metrics is not discovery; RoleBindings can name system:unauthenticated too; shipped bindings come
+    back unless autoupdate is off.
     Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding subjects and roleRef; the rules of the role.
     Verify: kubectl get clusterrolebindings,rolebindings -A -o wide | grep -E 'system:(unauthenticated|anonymous)'
     """
@@ -85,7 +97,7 @@ def _judge(view: View, binding: ClusterRoleBinding | RoleBinding, at: int) -> Fi
         return ok(binding, DISCOVERY, seen=facts, role=role)
     if role in SHIPPED and _unchanged(rules, SHIPPED[role]):
         return warn(binding, LEGACY, seen=facts, role=role, subject=subject.name)
-    if role == "system:image-puller" and binding.namespace:
+    if role == "system:image-puller" and binding.namespace and _unchanged(rules, PULLS):
         return warn(binding, PULLER, seen=facts, namespace=binding.namespace)
     return fail(binding, GRANTED, seen=facts, role=role, subject=subject.name, what=in_words(rules))
 
@@ -101,11 +113,19 @@ def in_words(rules: Iterable[Rule]) -> str:
 
 
 def _only_paths(rules: tuple[Rule, ...]) -> bool:
-    reads = {"get", "head"}
-    return all(rule.non_resource_urls and not rule.resources and set(rule.verbs or ()) <= reads for rule in rules)
+    return all(rule.non_resource_urls and not rule.resources for rule in rules) and _unchanged(rules, {})
 
 
-def _unchanged(rules: tuple[Rule, ...], shipped: frozenset[str]) -> bool:
-    resources = {item for rule in rules for item in rule.resources or ()}
-    reads = all(set(rule.verbs or ()) <= {"get", "head"} for rule in rules if rule.non_resource_urls)
-    return resources <= shipped and reads and not any("*" in (rule.verbs or ()) for rule in rules)
+def _unchanged(rules: tuple[Rule, ...], shipped: Mapping[str, set[str]]) -> bool:
+    """Whether every resource has no verb beyond the shipped ones, and every path is one of discovery, to be read."""
+    for rule in rules:
+        verbs = set(rule.verbs or ())
+        if any(not verbs <= shipped.get(resource, set()) for resource in rule.resources or ()):
+            return False
+        if any(not (verbs <= {"get", "head"} and _is_discovery(path)) for path in rule.non_resource_urls or ()):
+            return False
+    return True
+
+
+def _is_discovery(path: str) -> bool:
+    return path != "/*" and path.startswith("/") and path.removeprefix("/").partition("/")[0].rstrip("*") in PATHS

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ztui.checks.base import Evidence, Finding, Reason, Status, check, fail, of_addon, ok, reason, seen, warn
+from ztui.checks.base import Evidence, Finding, Reason, Status, check, fail, of_addon, ok, reason, seen, unknown, warn
 from ztui.checks.limits import LIMITS
 from ztui.checks.p1_auth_anonymous import in_words
 from ztui.engines import tenancy, units
 from ztui.engines.escalation import primitives
-from ztui.engines.grants import ACCESS, BROAD, Grant, Question, allows, cluster_grants, grants_in, is_broad
+from ztui.engines.grants import ACCESS, BROAD, Grant, Question, allows, cluster_grants, grants_in, is_broad, server_minor
 from ztui.engines.holders import Holder, holder, is_default_account, is_full_admin
 from ztui.kinds.base import Ref
 from ztui.kinds.identity import Group
+from ztui.kinds.openshift import ClusterOperator
 from ztui.kinds.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from ztui.kinds.session import Session
 from ztui.kinds.workload import Namespace
-from ztui.view import View
+from ztui.view import View, Why
 
 UNBIND: Final = "Remove the subject from {binding}, or grant a narrower role in a namespace"
 
@@ -58,6 +60,11 @@ PROVISION_FREE = reason(
     "free-projects",
     "{subject} may create projects, and they are not born isolated",
     next="Remove the subject, or set a project template",
+)
+UNPROVEN = reason(
+    "unproven-account",
+    "whether {subject} belongs to the platform could not be read",
+    next="Let ztui read ClusterOperators",
 )
 FINE = reason("bounded", "{subject} holds nothing of this kind by {binding}")
 
@@ -118,9 +125,9 @@ def few_admins(view: View) -> Iterator[Finding]:
             continue
         facts = _facts(view, grant)
         if who == "broad" or is_default_account(grant):
-            yield _mark(who, fail(grant.binding, ADMIN_TO_ALL, seen=facts, **_words(grant)))
-        elif who in {"automation", "addon"}:
-            yield _mark(who, warn(grant.binding, ADMIN_ACCOUNT, seen=facts, **_words(grant)))
+            yield mark(view, who, fail(grant.binding, ADMIN_TO_ALL, seen=facts, **_words(grant)))
+        elif who in {"automation", "addon", "unproven"}:
+            yield mark(view, who, warn(grant.binding, ADMIN_ACCOUNT, seen=facts, **_words(grant)))
         elif grant.subject.kind == "User":
             people.add(grant.subject.name)
             yield warn(grant.binding, ADMIN_USER, seen=facts, **_words(grant))
@@ -157,14 +164,14 @@ def no_wildcards(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     Verify: kubectl get clusterroles,roles -A -o json | jq '.items[] | select(.rules[]?.verbs[]? == "*") | .metadata.name'
     """
     for grant, who in _here(view, namespace):
-        if who not in {"human", "automation", "addon", "broad"} or (namespace is None and is_full_admin(grant)):
+        if who == "platform" or (namespace is None and is_full_admin(grant)):
             continue
         worst = _wildcard(view, grant)
         facts = _facts(view, grant)
         if worst is None:
-            yield _mark(who, ok(grant.binding, FINE, seen=(), **_words(grant)))
+            yield mark(view, who, ok(grant.binding, FINE, seen=(), **_words(grant)))
         else:
-            yield _mark(who, (fail if worst is WILDCARD else warn)(grant.binding, worst, seen=facts, **_words(grant)))
+            yield mark(view, who, (fail if worst is WILDCARD else warn)(grant.binding, worst, seen=facts, **_words(grant)))
 
 
 @check(
@@ -174,6 +181,7 @@ def no_wildcards(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     gate="R",
     grain="both",
     needs=ACCESS,
+    may=(Session,),
     empty=Status.PASS,
     recipes=("R-UNBIND",),
     maps=("800-53 AC-6", "800-53 AC-6(1)", "800-53 AC-3", "CIS-OCP 5.1.4", "CIS-OCP 5.2.10"),
@@ -192,14 +200,14 @@ def no_ways_up(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     for grant, who in _here(view, namespace):
         if who == "platform" or (who == "human" and (grant.namespace or is_full_admin(grant))):
             continue
-        ways = () if grant.namespace and view.derive(_is_built_in, grant.role.name) else primitives(grant)
+        ways = () if _is_bounded(grant) else primitives(grant, server_minor(view))
         words = {**_words(grant), "what": ", ".join(ways[:3])}
         if not ways:
-            yield _mark(who, ok(grant.binding, FINE, seen=(), **words))
+            yield mark(view, who, ok(grant.binding, FINE, seen=(), **words))
         elif is_default_account(grant) or (not grant.namespace and who != "human"):
-            yield _mark(who, fail(grant.binding, WAY_UP, seen=_facts(view, grant), **words))
+            yield mark(view, who, fail(grant.binding, WAY_UP, seen=_facts(view, grant), **words))
         else:
-            yield _mark(who, warn(grant.binding, WAY_UP_PEOPLE, seen=_facts(view, grant), **words))
+            yield mark(view, who, warn(grant.binding, WAY_UP_PEOPLE, seen=_facts(view, grant), **words))
 
 
 @check(
@@ -234,7 +242,7 @@ def secret_readers(view: View) -> Iterator[Finding]:
         elif who == "addon":
             yield of_addon(warn(grant.binding, READS_SECRETS, seen=_facts(view, grant), **words))
         else:
-            yield fail(grant.binding, READS_SECRETS, seen=_facts(view, grant), **words)
+            yield mark(view, who, fail(grant.binding, READS_SECRETS, seen=_facts(view, grant), **words))
 
 
 @check(
@@ -244,6 +252,7 @@ def secret_readers(view: View) -> Iterator[Finding]:
     gate="R",
     grain="both",
     needs=ACCESS,
+    may=(Session,),
     scope="all",
     empty=Status.PASS,
     recipes=("R-UNBIND",),
@@ -256,7 +265,8 @@ def broad_groups(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     How: any login, and any stolen token of any pod, is enough.
     Rule: pass for shipped roles and for image pulls inside one namespace; warn for more reading; fail for writing, for Secrets
     and for ways up.
-    Traps: self-provisioner is judged by ZT1-RBAC-006; anonymous groups by ZT1-AUTH-001.
+    Traps: self-provisioner is judged by ZT1-RBAC-006; anonymous groups by ZT1-AUTH-001; a shipped name with more in it, or a
+    Role of that name in a namespace, is not shipped.
     Source: rbac.authorization.k8s.io/v1 bindings whose subject is a system group.
     Verify: kubectl get clusterrolebindings,rolebindings -A -o wide | grep -E 'system:(authenticated|serviceaccounts)'
     """
@@ -341,7 +351,12 @@ def _facts(view: View, grant: Grant) -> list[Evidence]:
     return facts
 
 
-def _mark(who: Holder, finding: Finding) -> Finding:
+def mark(view: View, who: Holder, finding: Finding) -> Finding:
+    """Put a finding where its holder belongs: the bucket of add-ons, or unknown where that is not proven."""
+    if who == "unproven" and finding.status in {Status.FAIL, Status.WARN}:
+        gap = view.gap(ClusterOperator)
+        why, detail = (gap.why, gap.detail) if gap else (Why.PARTIAL, "clusteroperators")
+        return unknown(finding.on, UNPROVEN, why, detail, seen=(), subject=dict(finding.values).get("subject", ""))
     return of_addon(finding) if who == "addon" else finding
 
 
@@ -363,21 +378,23 @@ def _wildcard(view: View, grant: Grant) -> Reason | None:
 def _broad(view: View, grant: Grant) -> Finding:
     words = {**_words(grant), "subject": grant.subject.name, "what": in_words(grant.rules)}
     own = grant.subject.name == f"system:serviceaccounts:{grant.namespace}"
-    if grant.role.name in BROAD_SHIPPED or (grant.role.name == "system:image-puller" and own):
-        return ok(grant.binding, BROAD_DEFAULT, seen=(), **words)
     verbs = {verb for rule in grant.rules for verb in rule.verbs or ()}
-    secrets = any(allows(grant, item) for item in SECRETS)
-    if verbs <= READ_VERBS and not secrets and not primitives(grant):
+    strong = any(allows(grant, item) for item in SECRETS) or bool(primitives(grant, server_minor(view)))
+    shipped = grant.role.kind == "ClusterRole" and (
+        grant.role.name in BROAD_SHIPPED or (grant.role.name == "system:image-puller" and own)
+    )
+    if shipped and not strong and _wildcard(view, grant) is None:
+        return ok(grant.binding, BROAD_DEFAULT, seen=(), **words)
+    if verbs <= READ_VERBS and not strong:
         if view.derive(_is_platform, grant.namespace):
             return ok(grant.binding, BROAD_DEFAULT, seen=(), **words)
         return warn(grant.binding, BROAD_READ, seen=_facts(view, grant), **words)
     return fail(grant.binding, BROAD_WRITE, seen=_facts(view, grant), **words)
 
 
-def _is_built_in(view: View, name: str) -> bool:
-    """Whether a ClusterRole is one that the platform ships (admin, edit, view and the like)."""
-    role = view.get(ClusterRole, name)
-    return role is not None and role.labels.get("kubernetes.io/bootstrapping") == "rbac-defaults"
+def _is_bounded(grant: Grant) -> bool:
+    """Whether it is one of the roles for tenants, in a namespace, where the server's escalation prevention bounds them."""
+    return bool(grant.namespace) and grant.role.kind == "ClusterRole" and grant.role.name in {"admin", "edit", "view"}
 
 
 def _is_platform(view: View, namespace: str) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ztui.checks.base import Bands, Finding, aside, check, fail, of_addon, ok, reason, seen, warn
+from ztui.checks.base import Bands, Finding, aside, check, fail, ok, reason, seen, warn
+from ztui.checks.p1_rbac import mark
 from ztui.engines.escalation import primitives
-from ztui.engines.grants import ACCESS, Grant, cluster_grants, grants_in
+from ztui.engines.grants import ACCESS, Grant, all_grants, cluster_grants, grants_in
 from ztui.engines.holders import account_of, holder, is_full_admin
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
 from ztui.kinds.workload import Namespace, Pod, ServiceAccount
@@ -69,7 +70,7 @@ def one_identity(view: View, namespace: Namespace) -> Iterator[Finding]:
     Source: v1 Pod serviceAccountName, automountServiceAccountToken; v1 ServiceAccount; the bindings to it.
     Verify: kubectl get pods -A -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,SA:.spec.serviceAccountName
     """
-    held = _held_by_account(view, namespace.name)
+    held = view.derive(_held_in, namespace.name)
     units = view.derive(workloads, namespace.name)
     for unit in units:
         if unit.root.kind == "Pod" and not unit.pods:
@@ -109,11 +110,10 @@ def namespaced_grants(view: View, namespace: Namespace | None) -> Iterator[Findi
                 if grant.namespace
                 else warn(grant.binding, EVERYWHERE, seen=(), **words)
             )
-        elif who in {"automation", "addon"} and _is_gone(view, grant):
+        elif who in {"automation", "addon", "unproven"} and _is_gone(view, grant):
             strong = grant.role.name in _STRONG or is_full_admin(grant) or bool(primitives(grant))
             judge, why = (fail, DANGLING_POWER) if strong else (warn, DANGLING)
-            found = aside(judge(grant.binding, why, seen=(), **words))
-            yield of_addon(found) if who == "addon" else found
+            yield aside(mark(view, who, judge(grant.binding, why, seen=(), **words)))
 
 
 def _identity(view: View, unit: Workload, units: tuple[Workload, ...], held: dict[str, Grant]) -> Finding:
@@ -140,18 +140,23 @@ def _mounts_token(view: View, pod: Pod) -> bool:
     return account is None or account.automount_service_account_token is not False
 
 
-def _held_by_account(view: View, namespace: str) -> dict[str, Grant]:
-    """The first grant of each account of a namespace; what everybody holds does not count."""
-    found: dict[str, Grant] = {}
-    for grant in (*view.derive(cluster_grants), *view.derive(grants_in, namespace)):
+def _held_in(view: View, namespace: str) -> dict[str, Grant]:
+    """The first grant of each account of a namespace, wherever it holds."""
+    return view.derive(_held_by_account).get(namespace, {})
+
+
+def _held_by_account(view: View) -> dict[str, dict[str, Grant]]:
+    """The first grant of each account, by namespace of the account; what everybody holds does not count."""
+    found: dict[str, dict[str, Grant]] = {}
+    for grant in all_grants(view):
         account = account_of(grant)
-        if account is not None and account[0] == namespace and grant.rules:
-            found.setdefault(account[1], grant)
+        if account is not None and grant.rules:
+            found.setdefault(account[0], {}).setdefault(account[1], grant)
     return found
 
 
 def _is_gone(view: View, grant: Grant) -> bool:
     account = account_of(grant)
-    if account is None or view.get(Namespace, account[0]) is None:
+    if account is None or view.get(Namespace, account[0]) is None or view.gap(ServiceAccount, account[0]) is not None:
         return False
     return view.get(ServiceAccount, account[1], account[0]) is None

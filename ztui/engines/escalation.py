@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from ztui.engines.grants import Grant, Question, allows
+from ztui.engines.grants import WEBSOCKET_MINOR, Grant, Question, allows, capable
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _ADMISSION: Final = "admissionregistration.k8s.io"
@@ -71,14 +71,16 @@ NAMESPACE_PRIMITIVES: Final[tuple[Primitive, ...]] = (
 """What counts inside one namespace; writing bindings there is bound by the server's escalation prevention."""
 
 
-def primitives(grant: Grant) -> tuple[str, ...]:
-    """The names of the primitives that a grant gives."""
+def primitives(grant: Grant, minor: int = WEBSOCKET_MINOR) -> tuple[str, ...]:
+    """The names of the primitives that a grant gives on a server of that minor version: on old ones ``get`` is an exec."""
     known = NAMESPACE_PRIMITIVES if grant.namespace else CLUSTER_PRIMITIVES
-    return tuple(item.name for item in known if _given(grant, item))
+    return tuple(item.name for item in known if _given(grant, item, minor))
 
 
-def _given(grant: Grant, item: Primitive) -> bool:
-    answers = [allows(grant, _at(question, grant.namespace)) for question in item.questions]
+def _given(grant: Grant, item: Primitive, minor: int) -> bool:
+    answers = [
+        any(allows(grant, _at(asked, grant.namespace)) for asked in capable(question, minor)) for question in item.questions
+    ]
     return all(answers) if item.all_of else any(answers)
 
 

@@ -12,8 +12,10 @@ from typing import Final
 
 import msgspec
 
+from ztui.engines.scopes import has_no_namespace
 from ztui.kinds.base import CLUSTER, Kind, Ref, matches
 from ztui.kinds.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding, RoleRef, Rule, Subject
+from ztui.kinds.session import NAME, Session
 from ztui.view import View
 
 ACCESS: Final[tuple[type[Kind], ...]] = (ClusterRole, Role, ClusterRoleBinding, RoleBinding)
@@ -30,13 +32,18 @@ BROAD: Final = frozenset(
 WEBSOCKET_MINOR: Final = 35
 """The minor version since which an exec over WebSocket asks for ``create``."""
 
+ANY: Final = "\0any"
+"""In a question: any verb, or any group. The ``*`` of rules is a word of its own, which one may ask about too."""
+
 _STREAMS: Final = frozenset({"pods/exec", "pods/attach", "pods/portforward"})
+_NAMELESS: Final = frozenset({"create", "deletecollection"})
+"""Requests that carry no name: a rule for single names never allows them (but it does on a subresource)."""
 
 
 class Question(msgspec.Struct, frozen=True):
     """Something to be done: a verb on a resource (``pods/exec`` with its subresource) or on a path.
 
-    ``namespace`` is empty for cluster scope. ``group`` ``*`` stands for any group, which is how people ask.
+    ``namespace`` is empty for cluster scope. ``ANY`` as verb or group is how people ask.
     """
 
     verb: str
@@ -137,22 +144,32 @@ def can(view: View, user: str, groups: Iterable[str], question: Question) -> boo
 
 
 def who_can(view: View, question: Question, *, minor: int = WEBSOCKET_MINOR) -> tuple[Found, ...]:
-    """Everybody who can do it, by every path. Without a namespace in the question, grants of any namespace count."""
-    grants = (
-        list(all_grants(view))
-        if not question.namespace
-        else [
-            *view.derive(cluster_grants),
-            *view.derive(grants_in, question.namespace),
-        ]
-    )
+    """Everybody who can do it, by every path.
+
+    Without a namespace in the question, grants of any namespace count; for what has no namespace, those of the cluster only.
+    """
+    nameless = question.verb in _NAMELESS and "/" not in question.resource
+    if nameless:
+        question = msgspec.structs.replace(question, name="")
     found = []
-    for grant in grants:
-        asked = [item for item in capable(question, minor) if allows(grant, item, any_name=True)]
+    for grant in _reaching(view, question):
+        asked = [item for item in capable(question, minor) if allows(grant, item, any_name=not nameless)]
         if asked:
             names = () if any(allows(grant, item) for item in asked) else _names(grant, asked)
             found.append(Found(grant, names))
     return tuple(sorted(found, key=lambda item: (item.grant.key, item.grant.namespace, item.grant.binding)))
+
+
+def what_can(view: View, user: str, groups: Iterable[str]) -> tuple[Grant, ...]:
+    """Everything that a user with these groups holds."""
+    names = frozenset(groups)
+    return tuple(grant for grant in all_grants(view) if _is(grant, user, names))
+
+
+def server_minor(view: View) -> int:
+    """The minor version of the server; 0 where it is not known, which counts as old."""
+    found = view.get(Session, NAME)
+    return found.minor if found else 0
 
 
 def capable(question: Question, minor: int) -> tuple[Question, ...]:
@@ -174,12 +191,12 @@ def allows(grant: Grant, question: Question, *, any_name: bool = False) -> bool:
 def rule_allows(rule: Rule, question: Question, *, any_name: bool = False) -> bool:
     """Whether one rule allows it. Source: RuleAllows in the RBAC authorizer."""
     verbs = rule.verbs or ()
-    if "*" not in verbs and question.verb not in verbs and question.verb != "*":
+    if "*" not in verbs and question.verb not in verbs and question.verb != ANY:
         return False
     if question.path:
         return any(_path_matches(item, question.path) for item in rule.non_resource_urls or ())
     groups = rule.api_groups or ()
-    if "*" not in groups and question.group not in groups and question.group != "*":
+    if "*" not in groups and question.group not in groups and question.group != ANY:
         return False
     if not _resource_matches(rule, question.resource):
         return False
@@ -198,12 +215,27 @@ def groups_of_account(namespace: str) -> tuple[str, ...]:
 
 
 def question_for(verb: str, resource: str, name: str = "", namespace: str = "") -> Question:
-    """A question in the words of the command line: ``secrets``, ``pods/exec``, ``deployments.apps``, ``/metrics``."""
+    """A question in the words of the command line: ``secrets``, ``pods/exec``, ``deployments.apps``, ``/metrics``.
+
+    The verb ``*`` asks for any verb; a resource without a group is of any group.
+    """
+    verb = ANY if verb == "*" else verb
     if resource.startswith("/"):
         return Question(verb, path=resource)
     plural, slash, sub = resource.partition("/")
     plural, dot, group = plural.partition(".")
-    return Question(verb, group if dot else "*", f"{plural}{slash}{sub}", namespace, name)
+    if not dot:  # the group may also stand behind the subresource: deployments/scale.apps
+        sub, dot, group = sub.partition(".")
+    return Question(verb, group if dot else ANY, f"{plural}{slash}{sub}", namespace, name)
+
+
+def _reaching(view: View, question: Question) -> list[Grant]:
+    """The grants that reach what is asked for: rules for cluster-scoped objects are inert in a RoleBinding."""
+    if question.path or has_no_namespace(question.verb, question.resource):
+        return list(view.derive(cluster_grants))
+    if question.namespace:
+        return [*view.derive(cluster_grants), *view.derive(grants_in, question.namespace)]
+    return list(all_grants(view))
 
 
 def _is(grant: Grant, user: str, groups: frozenset[str]) -> bool:

@@ -9,14 +9,20 @@ from ztui.engines.grants import Grant, Question, allows, is_broad
 from ztui.kinds.openshift import ClusterOperator
 from ztui.view import View
 
-Holder = Literal["human", "automation", "addon", "broad", "platform"]
+Holder = Literal["human", "automation", "addon", "broad", "platform", "unproven"]
 
 _ACCOUNT = "system:serviceaccount:"
 
 
 def holder(view: View, grant: Grant) -> Holder:
-    """Whose grant it is. Shipped bindings, the platform's accounts and the system's own users are the platform's."""
-    if grant.shipped or view.derive(_is_payload, grant.binding.kind, grant.binding.namespace, grant.binding.name):
+    """Whose grant it is.
+
+    Bindings that a cluster operator answers for, the platform's accounts and the system's own users are the platform's. The
+    label of shipped bindings proves nothing: whoever writes a binding can write the label, and what really is shipped under it
+    names the system's users and accounts anyway. ``unproven``: the account's namespace looks reserved, and whether an operator
+    answers for it could not be read.
+    """
+    if view.derive(_is_payload, grant.binding.kind, grant.binding.namespace, grant.binding.name):
         return "platform"
     subject = grant.subject
     if is_broad(subject):
@@ -24,7 +30,7 @@ def holder(view: View, grant: Grant) -> Holder:
     account = _account(grant)
     if account is not None:
         kind = view.derive(units.namespace_class, account[0])
-        return "platform" if kind == "platform" else "addon" if kind == "addon" else "automation"
+        return "automation" if kind == "user" else kind
     return "platform" if subject.name.startswith("system:") else "human"
 
 
