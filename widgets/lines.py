@@ -133,13 +133,6 @@ class LineTable(ScrollView, Toned, can_focus=True):
         self.refresh()
         return "" if self._sort is None else self._columns[self._sort].title
 
-    def go_to(self, key: str) -> None:
-        """Put the cursor on a line."""
-        for at, line in enumerate(self._lines):
-            if line.key == key:
-                self._set_cursor(at)
-                return
-
     def action_move(self, by: int) -> None:
         """Move the cursor up or down."""
         self._set_cursor(self._cursor + by)

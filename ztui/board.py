@@ -15,14 +15,14 @@ from typing import Final
 
 import msgspec
 
-from ztui.checks.base import Check, CheckId, Finding, Reason, Status, cluster_ref, na
+from ztui.checks.base import EVERY_VARIANT, FOLD, Check, CheckId, Finding, Reason, Status, cluster_ref, na
 from ztui.engines import units
 from ztui.kinds.base import CLUSTER, Kind
 from ztui.kinds.openshift import ClusterOperator
 from ztui.kinds.workload import Namespace
 from ztui.memo import Memo
 from ztui.score import Cell, GapNote, PhaseResult, RowResult, Tally, Verdict, current_phase, maturity, phases_of, rows_of
-from ztui.view import EVERYWHERE, Gap, State, View, Why
+from ztui.view import EVERYWHERE, State, View, Why
 
 CELL_LIMIT_S: Final = 2.0
 """How long one cell may take before it is interrupted and reported as an error, alone."""
@@ -221,7 +221,7 @@ class Judge:
             yield from card.function(view, namespace)
 
     def _elsewhere(self, view: View, card: Check, place: str) -> Cell | None:
-        if set(card.variants) >= {"ocp", "k8s", "microshift"}:
+        if set(card.variants) >= set(EVERY_VARIANT):
             return None
         found = view.derive(units.platform)
         if found.gap is not None:
@@ -255,11 +255,6 @@ def _notes(kinds: tuple[type[Kind], ...], view: View, place: str) -> tuple[GapNo
 def _absent(card: Check, missing: str) -> Finding:
     """What the card says of an API that is proven not to be served."""
     return msgspec.structs.replace(na(cluster_ref(), WITHOUT, kind=missing), status=card.absent)
-
-
-def unread(gap: Gap | None) -> bool:
-    """Whether a gap says that something could not be read, as opposed to proven absent."""
-    return gap is not None and gap.why is not Why.ABSENT
 
 
 class _Watch:
@@ -310,9 +305,4 @@ class _Watch:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(CellTimeoutError))
 
 
-_WORST: Final = {
-    status: rank
-    for rank, status in enumerate(
-        (Status.FAIL, Status.ERROR, Status.UNKNOWN, Status.WARN, Status.PASS, Status.NA),
-    )
-}
+_WORST: Final = {status: rank for rank, status in enumerate(FOLD)}

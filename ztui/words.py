@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ztui.checks.base import Check, Evidence, Finding, Status
+from ztui.checks.base import FOLD, Check, Evidence, Finding, Status
 from ztui.redact import redact
 from ztui.score import GapNote, RowStatus, Verdict
 from ztui.text import Clean, clean
@@ -106,8 +106,7 @@ def verdict_text(verdict: Verdict, card: Check) -> Clean:
 
 def counted(verdict: Verdict) -> list[tuple[str, int]]:
     """The findings of a verdict by status, worst first."""
-    order = [str(item) for item in (Status.FAIL, Status.ERROR, Status.UNKNOWN, Status.WARN, Status.PASS, Status.NA)]
-    return [(name, verdict.counts[name]) for name in order if verdict.counts.get(name)]
+    return [(str(name), verdict.counts[name]) for name in FOLD if verdict.counts.get(name)]
 
 
 _EMPTY: Final[dict[Status, str]] = {

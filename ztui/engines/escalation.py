@@ -43,9 +43,7 @@ CLUSTER_PRIMITIVES: Final[tuple[Primitive, ...]] = (
     ),
     Primitive("write CRDs", _each(_WRITES, "apiextensions.k8s.io", "customresourcedefinitions")),
     Primitive("write SCCs", _each(_WRITES, "security.openshift.io", "securitycontextconstraints")),
-    Primitive(
-        "use a privileged SCC", (Question("use", "security.openshift.io", "securitycontextconstraints", name="privileged"),)
-    ),
+    Primitive("use a privileged SCC", (_PRIVILEGED,)),
     Primitive("reach kubelets through nodes/proxy", _each(("get", "create"), "", "nodes/proxy")),
     Primitive("exec into any pod", _each(("create",), "", "pods/exec", "pods/attach")),
     Primitive("add containers to any pod", _each(("update", "patch"), "", "pods/ephemeralcontainers")),
@@ -64,9 +62,7 @@ CLUSTER_PRIMITIVES: Final[tuple[Primitive, ...]] = (
 NAMESPACE_PRIMITIVES: Final[tuple[Primitive, ...]] = (
     Primitive("escalate or bind roles", _each(("escalate", "bind"), _RBAC, "roles", "clusterroles")),
     Primitive("impersonate accounts", _each(("impersonate",), "", "serviceaccounts")),
-    Primitive(
-        "use a privileged SCC", (Question("use", "security.openshift.io", "securitycontextconstraints", name="privileged"),)
-    ),
+    Primitive("use a privileged SCC", (_PRIVILEGED,)),
 )
 """What counts inside one namespace; writing bindings there is bound by the server's escalation prevention."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ztui.engines import units
-from ztui.engines.grants import Grant, Question, allows, is_broad
+from ztui.engines.grants import Grant, is_broad
 from ztui.kinds.openshift import ClusterOperator
 from ztui.view import View
 
@@ -27,7 +27,7 @@ def holder(view: View, grant: Grant) -> Holder:
     subject = grant.subject
     if is_broad(subject):
         return "broad"
-    account = _account(grant)
+    account = account_of(grant)
     if account is not None:
         kind = view.derive(units.namespace_class, account[0])
         return "automation" if kind == "user" else kind
@@ -36,12 +36,18 @@ def holder(view: View, grant: Grant) -> Holder:
 
 def account_of(grant: Grant) -> tuple[str, str] | None:
     """Namespace and name of the ServiceAccount that the grant names; ``None`` for people and groups."""
-    return _account(grant)
+    subject = grant.subject
+    if subject.kind == "ServiceAccount":
+        return (subject.namespace or grant.namespace, subject.name)
+    if subject.kind == "User" and subject.name.startswith(_ACCOUNT):
+        namespace, _, name = subject.name.removeprefix(_ACCOUNT).partition(":")
+        return (namespace, name)
+    return None
 
 
 def is_default_account(grant: Grant) -> bool:
     """Whether the subject is a namespace's ``default`` account."""
-    account = _account(grant)
+    account = account_of(grant)
     return account is not None and account[1] == "default"
 
 
@@ -50,21 +56,6 @@ def is_full_admin(grant: Grant) -> bool:
     return any(
         "*" in (rule.verbs or ()) and "*" in (rule.api_groups or ()) and "*" in (rule.resources or ()) for rule in grant.rules
     )
-
-
-def holds(grant: Grant, *questions: Question) -> list[Question]:
-    """Which of these the grant allows."""
-    return [item for item in questions if allows(grant, item)]
-
-
-def _account(grant: Grant) -> tuple[str, str] | None:
-    subject = grant.subject
-    if subject.kind == "ServiceAccount":
-        return (subject.namespace or grant.namespace, subject.name)
-    if subject.kind == "User" and subject.name.startswith(_ACCOUNT):
-        namespace, _, name = subject.name.removeprefix(_ACCOUNT).partition(":")
-        return (namespace, name)
-    return None
 
 
 def _is_payload(view: View, kind: str, namespace: str, name: str) -> bool:
