@@ -232,10 +232,10 @@ class Judge:
         return Cell(place, (na(cluster_ref(), ELSEWHERE, variant=found.variant),) if speaks else ())
 
     @staticmethod
-    def _unlisted(view: View, place: str) -> Cell | None:
+    def _unlisted(view: View, place: str) -> Cell:
         """A namespace that was asked for by name but cannot be seen."""
-        gap = view.gap(Namespace)
-        return Cell(place, gaps=((f"namespaces/{place}", gap),)) if gap else None
+        gap = view.gap(Namespace) or Gap(Why.ABSENT, f"there is no namespace {place}")
+        return Cell(place, gaps=((f"namespaces/{place}", gap),))
 
     @staticmethod
     def _gaps(view: View, card: Check, place: str) -> tuple[GapNote, ...]:

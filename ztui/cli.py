@@ -47,15 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except BaseException as error:  # noqa: BLE001  the fatal handler
-        from ztui.fatal import EXIT_BUG, known, report, say  # noqa: PLC0415
+        from ztui.fatal import EXIT_BUG, known, report, say, trace  # noqa: PLC0415
 
         ours = known(error)
         if ours is not None:
             return _tell(ours)
         if "--debug" in arguments:
-            import traceback  # noqa: PLC0415
-
-            traceback.print_exception(error)
+            say("\n".join(trace(error)))
         say(report(error, os.environ))
         return EXIT_BUG
 

@@ -13,7 +13,7 @@ from ztui import __version__
 from ztui.errors import ZtuiError
 from ztui.redact import redact
 from ztui.settings import state_dir
-from ztui.text import clean, clean_lines, plain
+from ztui.text import Clean, clean, clean_lines, plain
 
 EXIT_BUG = 70
 
@@ -39,9 +39,13 @@ def say(line: str) -> None:
     sys.stderr.write(plain(line, sys.stderr.encoding) + "\n")
 
 
+def trace(error: BaseException) -> list[Clean]:
+    """The traceback as clean, redacted lines; no local variable is in it."""
+    return clean_lines(redact("".join(traceback.format_exception(type(error), error, error.__traceback__))))
+
+
 def _write(error: BaseException, environ: Mapping[str, str]) -> str:
-    text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    lines = [f"ztui {__version__}", datetime.now(UTC).isoformat(timespec="seconds"), *clean_lines(redact(text))]
+    lines = [f"ztui {__version__}", datetime.now(UTC).isoformat(timespec="seconds"), *trace(error)]
     try:
         folder = state_dir(environ)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
