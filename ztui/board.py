@@ -22,7 +22,7 @@ from ztui.kinds.openshift import ClusterOperator
 from ztui.kinds.workload import Namespace
 from ztui.memo import Memo
 from ztui.score import Cell, GapNote, PhaseResult, RowResult, Tally, Verdict, current_phase, maturity, phases_of, rows_of
-from ztui.view import EVERYWHERE, State, View, Why
+from ztui.view import EVERYWHERE, Gap, State, View, Why
 
 CELL_LIMIT_S: Final = 2.0
 """How long one cell may take before it is interrupted and reported as an error, alone."""
