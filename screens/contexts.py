@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from screens.base import FrameScreen
-from widgets.lines import Column, LineChosen, LineTable
+from widgets.arrange import Column
+from widgets.lines import LineChosen, LineTable
 from widgets.text import TextPane
+from ztui.core import Core
 from ztui.frame import Frame
 from ztui.panes.base import filtered
 from ztui.panes.contexts import context_lines
+from ztui.targets import finder, records_folder
+
+if TYPE_CHECKING:
+    from screens.app import ZtuiApp
 
 
 class ContextsScreen(FrameScreen):
@@ -29,8 +37,8 @@ class ContextsScreen(FrameScreen):
         ("Esc", "back"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "mark", show=False),
-        Binding("r", "assess", show=False),
+        Binding("space", "mark", show=False, id="mark"),
+        Binding("r", "assess", show=False, id="assess"),
     ]
 
     def __init__(self) -> None:
@@ -78,6 +86,24 @@ class ContextsScreen(FrameScreen):
         if not self._marked:
             self.ztui.tell("mark contexts with space first")
             return
-        self.ztui.assess(sorted(self._marked))
+        names = sorted(self._marked)
+        self.app.run_worker(_assess(self.ztui, names), group="assess", exclusive=True, exit_on_error=False, name="assess")
         self._marked = set()
         self.draw_all()
+
+
+async def _assess(app: ZtuiApp, names: Sequence[str]) -> None:
+    """Assess contexts once, one after another, whatever screen is on top meanwhile."""
+    for name in names:
+        app.assessed[name] = "assessing …"
+        app.redraw()
+        mine = msgspec.structs.replace(app.base, context=name)
+        core = Core(mine, finder(mine), state=records_folder(mine, os.environ))
+        async with core.open():
+            frame = await core.settled(mine.wait_s)
+        problem = frame.problem or (frame.health.problem if frame.health else None)
+        if problem is not None or frame.board is None:
+            app.assessed[name] = problem.what if problem else "not assessed"
+        else:
+            app.assessed[name] = f"phase {frame.board.phase}, {frame.board.maturity:.0%}"
+        app.redraw()

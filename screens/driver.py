@@ -7,6 +7,7 @@ import os
 import selectors
 import time
 from codecs import getincrementaldecoder
+from queue import Full
 from typing import Final
 
 from textual._xterm_parser import XTermParser  # the driver's own parser; there is no public name for it
@@ -15,22 +16,43 @@ from textual.drivers.linux_driver import LinuxDriver
 from screens.terminal import PasteGuard, leave
 
 QUEUE_ROOM: Final = 4
+SHORT: Final = 64
 LOOK_S: Final = 0.5
+GOODBYE_S: Final = 0.3
 
 
 class SturdyDriver(LinuxDriver):
     """The POSIX driver that survives bad input and a terminal that is not read."""
 
+    _leaving = False
+    _catching = False
+
     def write(self, data: str) -> None:
-        """Queue for the terminal; a terminal that does not keep up loses frames, not the program its loop."""
+        """Queue for the terminal; a terminal that does not keep up loses frames, not the program its loop.
+
+        While the terminal belongs to somebody else (suspended, or gone) there is no thread that writes, and nothing is kept. The
+        goodbye may wait a moment for room.
+        """
         thread = self._writer_thread
-        if thread is None:
+        if thread is None or not thread.is_alive():
             return
-        queue = thread._queue
-        if queue.qsize() >= (queue.maxsize or 30) - QUEUE_ROOM and len(data) > 64:
+        room = thread._queue.maxsize - thread._queue.qsize()
+        try:
+            if room <= QUEUE_ROOM and len(data) > SHORT and not self._leaving:
+                raise Full  # noqa: TRY301  the same answer for both
+            thread._queue.put(data, block=self._leaving, timeout=GOODBYE_S)
+        except Full:
             self._catch_up()
-            return
-        super().write(data)
+
+    def start_application_mode(self) -> None:
+        """Take the terminal."""
+        self._leaving = self._catching = False
+        super().start_application_mode()  # type: ignore[no-untyped-call]  # the framework's own has no annotation
+
+    def stop_application_mode(self) -> None:
+        """Give the terminal back as it was."""
+        self._leaving = True
+        super().stop_application_mode()
 
     def run_input_thread(self) -> None:
         """Read keys until the terminal is gone."""
@@ -58,14 +80,14 @@ class SturdyDriver(LinuxDriver):
 
     def _catch_up(self) -> None:
         """Paint everything once the terminal reads again; frames in between are not worth keeping."""
-        if getattr(self, "_catching", False):
+        if self._catching or self._leaving:
             return
         self._catching = True
         loop = asyncio.get_running_loop()
 
         def look() -> None:
             thread = self._writer_thread
-            if thread is None:
+            if thread is None or not thread.is_alive():
                 return
             if thread._queue.qsize():
                 loop.call_later(LOOK_S, look)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
 from screens.base import FrameScreen
-from widgets.lines import Column, LineTable
+from widgets.arrange import Column
+from widgets.lines import LineTable
 from widgets.text import TextPane
 from ztui.frame import Frame
 from ztui.panes import health
@@ -27,7 +27,6 @@ class HealthScreen(FrameScreen):
         ("/", "filter"),
         ("o", "overview"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "sort", show=False)]
 
     def body(self) -> Sequence[Widget]:
         """The connection, then what is followed."""
@@ -50,8 +49,3 @@ class HealthScreen(FrameScreen):
             table.focus()
         if frame.health is not None:
             table.set_lines(filtered(health.kinds(frame.health), self.filter))
-
-    def action_sort(self) -> None:
-        """Sort by the next column."""
-        title = self.query_one("#kinds", LineTable).sort_next()
-        self.ztui.tell(f"sorted by {title}" if title else "sorted by trouble")

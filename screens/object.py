@@ -10,6 +10,7 @@ from textual.widget import Widget
 from screens.base import FrameScreen
 from widgets.text import TextPane
 from ztui.frame import Frame
+from ztui.kinds.base import Ref
 from ztui.panes.detail import detail
 
 
@@ -17,11 +18,20 @@ class DetailScreen(FrameScreen):
     """Screen ``d``: follows the cluster as any other."""
 
     TITLE_WORDS = "Evidence"
-    KEYS: ClassVar[Sequence[tuple[str, str]]] = (("Esc", "back"), ("↑↓", "scroll"), ("e", "explain"), ("C", "copy"))
+    KEYS: ClassVar[Sequence[tuple[str, str]]] = (
+        ("Esc", "back"),
+        ("↑↓", "scroll"),
+        ("f", "fix"),
+        ("e", "explain"),
+        ("y", "YAML"),
+        ("C", "copy"),
+        ("x", "export"),
+    )
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, ref: Ref | None = None) -> None:
         super().__init__()
         self._key = key
+        self._ref = ref
 
     def body(self) -> Sequence[Widget]:
         """The text."""
@@ -34,6 +44,14 @@ class DetailScreen(FrameScreen):
             pane.focus()
         if frame.board is not None:
             pane.set_lines(detail(frame.board, self.ztui.cards, self._key, read_at=self.ztui.read_at(frame)))
+
+    def chosen_ref(self) -> Ref | None:
+        """The object that the finding is on."""
+        return self._ref
+
+    def chosen_key(self) -> str:
+        """The line that this screen was opened on."""
+        return self._key
 
     def chosen_check(self) -> str:
         """The check this is about, for ``e``."""

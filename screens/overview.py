@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widget import Widget
 
 from screens.base import FrameScreen
-from widgets.lines import Column, LineChosen, LineTable
+from widgets.arrange import Column
+from widgets.lines import LineChosen, LineTable
 from widgets.phases import PhaseColumns
 from widgets.text import TextPane
 from ztui.board import Board
@@ -25,14 +27,23 @@ class OverviewScreen(FrameScreen):
 
     TITLE_WORDS = "Overview"
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (
-        ("1-4", "phase"),
-        ("0", "foundations"),
         ("Enter", "open"),
+        ("1-4", "phase"),
+        ("g", "guide"),
+        ("f", "fix next step"),
+        ("w", "identity"),
+        ("m", "mTLS"),
+        ("p", "policy"),
+        ("v", "Vault"),
+        ("0", "foundations"),
         ("e", "explain next step"),
+        ("d", "its evidence"),
         ("c", "contexts"),
         ("H", "health"),
         ("q", "quit"),
     )
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "evidence", show=False, id="evidence")]
 
     def body(self) -> Sequence[Widget]:
         """Headline, phases as columns or as a list, next step."""
@@ -45,7 +56,8 @@ class OverviewScreen(FrameScreen):
 
     def draw(self, frame: Frame) -> None:
         """Show a frame."""
-        waiting = start.lines(frame, self.ztui.context_names, self.ztui.looked_at)
+        app = self.ztui
+        waiting = start.lines(frame, app.context_names, app.looked_at, asks=app.unapproved is not None)
         judged = frame.board is not None and not waiting
         self.query_one("#judged").display = judged
         self.query_one("#headline").display = judged
@@ -72,6 +84,14 @@ class OverviewScreen(FrameScreen):
         board = self.ztui.frame.board
         step = overview.next_best_step(board, self.ztui.cards) if board else None
         return step.check if step else ""
+
+    def action_evidence(self) -> None:
+        """Open the evidence of the next best step."""
+        from screens.object import DetailScreen  # noqa: PLC0415  after the first paint
+
+        check = self.next_check()
+        if check:
+            self.app.push_screen(DetailScreen(f"check:{check}"))
 
     def _headline(self, frame: Frame, board: Board) -> list[Line]:
         lines = [Line("head:0", (cell(headline(board, self.ztui.settings.namespace), "strong"),))]

@@ -9,40 +9,40 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.widget import Widget
 
-from screens.base import FrameScreen
 from screens.object import DetailScreen
-from widgets.lines import Column, CursorMoved, LineChosen, LineTable
+from screens.switch import FaultsOnly
+from widgets.arrange import Column
+from widgets.lines import CursorMoved, LineChosen, LineTable
 from widgets.text import TextPane
 from ztui.checks.rows import PHASES
 from ztui.frame import Frame
 from ztui.panes.base import filtered
 from ztui.panes.checklist import checklist
 from ztui.panes.detail import detail
+from ztui.panes.object import labels_of
 
 
-class PhaseScreen(FrameScreen):
+class PhaseScreen(FaultsOnly):
     """Screens ``1``-``4`` and ``0``."""
 
     TITLE_WORDS = "Phase"
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("Enter", "open"),
+        ("f", "fix"),
         ("d", "evidence"),
         ("e", "explain"),
         ("z", "faults only"),
         ("/", "filter"),
+        ("y", "YAML"),
+        ("x", "export"),
         ("o", "overview"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("z", "faults", show=False),
-        Binding("d", "evidence", show=False),
-        Binding("s", "sort", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("d", "evidence", show=False, id="evidence")]
 
     def __init__(self, phase: int) -> None:
         super().__init__()
         self.phase = phase
         self._opened: set[str] = set()
-        self._faults_only = False
 
     def body(self) -> Sequence[Widget]:
         """The list, and beside it on a wide terminal the evidence."""
@@ -58,11 +58,6 @@ class PhaseScreen(FrameScreen):
             Horizontal(LineTable(columns, id="checks", empty="reading …"), TextPane(id="evidence", focusable=True), id="split"),
         )
 
-    def keys(self) -> Sequence[tuple[str, str]]:
-        """The switch says which way it goes."""
-        found = super().keys()
-        return tuple((key, "all lines" if key == "z" and self._faults_only else about) for key, about in found)
-
     def draw(self, frame: Frame) -> None:
         """Show a frame."""
         table = self.query_one("#checks", LineTable)
@@ -76,9 +71,9 @@ class PhaseScreen(FrameScreen):
         blocked = f", ready, blocked by {', '.join(result.blocked_by)}" if result.blocked_by else ""
         title = f"{self.phase} {PHASES[self.phase]}   {state}{blocked}   confidence {result.confidence:.0%}"
         self.query_one("#headline", TextPane).set_lines([self.ztui.title_line(title)])
-        lines = checklist(frame.board, self.ztui.cards, self.phase, self._opened, faults_only=self._faults_only)
+        lines = checklist(frame.board, self.ztui.cards, self.phase, self._opened, faults_only=self.faults_only)
         table.say_when_empty("nothing passes the filter" if self.filter else "no faults here")
-        table.set_lines(filtered(lines, self.filter))
+        table.set_lines(filtered(lines, self.filter, lambda ref: labels_of(frame.state, ref)))
         self._show_evidence()
 
     def on_line_chosen(self, event: LineChosen) -> None:
@@ -97,11 +92,6 @@ class PhaseScreen(FrameScreen):
         del event
         self._show_evidence()
 
-    def action_faults(self) -> None:
-        """Show only what is not as it should be, or everything again."""
-        self._faults_only = not self._faults_only
-        self.draw_all()
-
     def action_sort(self) -> None:
         """A checklist keeps the order of the model."""
         self.ztui.tell("a checklist keeps the order of the model; z shows faults only, / filters")
@@ -110,7 +100,7 @@ class PhaseScreen(FrameScreen):
         """Open the evidence of the line under the cursor."""
         key = self.query_one("#checks", LineTable).cursor_key
         if key:
-            self.app.push_screen(DetailScreen(key))
+            self.app.push_screen(DetailScreen(key, self.chosen_ref()))
 
     def chosen_check(self) -> str:
         """The check under the cursor, for ``e``; of a finding, its check; empty on a row."""

@@ -11,14 +11,19 @@ import re
 import signal
 import sys
 import threading
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual.color import Color
 from textual.driver import Driver
 from textual.filter import LineFilter
 
-from ztui.text import clean
+from ztui.text import clean, plain
+from ztui.words import ASCII_GLYPHS, GLYPHS
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -81,6 +86,46 @@ class VisibleControls(LineFilter):
         return Segment(clean(segment.text), segment.style, segment.control)
 
 
+class AsciiOnly(LineFilter):
+    """For a terminal that takes no Unicode: every character becomes ASCII of the same width, so that columns stay."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Replace what is not ASCII."""
+        del background
+        return [
+            segment if segment.text.isascii() else Segment(as_ascii(segment.text), segment.style, segment.control)
+            for segment in segments
+        ]
+
+
+def as_ascii(text: str) -> str:
+    """The same text in ASCII, as wide as before."""
+    return "".join(char if char.isascii() else _ASCII.get(char) or _simple(char) for char in text)
+
+
+def _simple(char: str) -> str:
+    if 0x2500 <= ord(char) < 0x2580:
+        return (
+            "-" if unicodedata.name(char, "").endswith("HORIZONTAL") else ("|" if "VERTICAL" in unicodedata.name(char) else "+")
+        )
+    return ("#" if 0x2580 <= ord(char) < 0x25A0 else "?") * cell_len(char)
+
+
+_ASCII: Final = {
+    **{GLYPHS[status]: glyph for status, glyph in ASCII_GLYPHS.items()},
+    **dict(zip("▸▾●·…–—±░▁▂▃▄▅▆▇→←↑↓≠×§“”’≤≥│─", ">v*..--~..:-=+*%" + '><^v!xS""\'<>|-', strict=True)),
+}
+
+
+def takes_unicode() -> bool:
+    """Whether the terminal's encoding has our glyphs."""
+    try:
+        "✔█─".encode(getattr(sys.__stderr__, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
 def _harmless(text: str) -> bool:
     return (text.isascii() and text.isprintable()) or clean(text) == text
 
@@ -105,9 +150,28 @@ def leave(app: App[int], status: int) -> None:
 def harden(app: App[int]) -> None:
     """Signals and the second filter. To be called from inside the running app."""
     app._filters.append(VisibleControls())
+    if not takes_unicode():
+        app._filters.append(AsciiOnly())
+    # Whoever had the terminal in between has written over it, and the framework only paints what changed.
+    app.app_resume_signal.subscribe(app, lambda _: app.refresh(repaint=True, layout=True))
     loop = asyncio.get_running_loop()
-    for number, status in ((signal.SIGTERM, 143), (signal.SIGHUP, 129)):
+    for number, status in ((signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)):
         loop.add_signal_handler(number, leave, app, status)
+
+
+@contextmanager
+def stepped_aside(app: App[int], program: str) -> Iterator[None]:
+    """Leave the terminal to a program. Ctrl-C is for it, not for us: a handler, because it would inherit an ignored signal."""
+    loop = asyncio.get_running_loop()
+    with app.suspend():
+        loop.remove_signal_handler(signal.SIGINT)
+        signal.signal(signal.SIGINT, lambda *_: None)
+        sys.stderr.write(f"ztui: {plain(clean(program, limit=100))} has the terminal; Ctrl-C ends it\n")
+        sys.stderr.flush()
+        try:
+            yield
+        finally:
+            loop.add_signal_handler(signal.SIGINT, leave, app, 130)
 
 
 def local_svg(svg: str) -> str:

@@ -7,17 +7,23 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.build import cache
+
 # The framework reads its switches when it is imported, which is after this file.
 for _name in [
     name for name in os.environ if name.startswith(("TEXTUAL_", "ZTUI_")) and not name.startswith(("ZTUI_TEST", "ZTUI_UPDATE"))
 ]:
     del os.environ[_name]
+for _name in [name for name in os.environ if name.startswith(("VAULT_", "BAO_"))]:
+    del os.environ[_name]
 os.environ.pop("NO_COLOR", None)
 os.environ["TEXTUAL_ANIMATIONS"] = "none"
+# Named before a test's own folders hide it: the built servers are shared by all of them.
+os.environ["ZTUI_TEST_CACHE"] = str(cache())
 
 
 @pytest.fixture(autouse=True)
 def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the state of whoever runs it."""
-    for variable in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable.lower()))

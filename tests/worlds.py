@@ -50,7 +50,7 @@ def kind_named(name: str, group: str | None = None) -> type[Kind]:
     """The kind of that ``KIND`` (any case) or short name; ``group`` decides where two share one."""
     wanted = _SHORT.get(name.lower(), name).lower()
     found = [kind for kind in all_kinds() if kind.KIND.lower() == wanted and (group is None or group == kind.GROUP)]
-    single = [kind for kind in found if not kind.SINGLE] or found
+    single = [kind for kind in found if not kind.SINGLE and not kind.FIELDS] or found
     assert single, f"no kind named {name}"
     return min(single, key=lambda kind: (kind.GROUP != "", kind.GROUP))
 
@@ -90,11 +90,20 @@ def world(
     """A store that holds these objects; everything else is whole and empty.
 
     ``gaps`` maps a kind's name (``ClusterRoleBinding``, or ``Pod/shop`` for one namespace) to a reason such as ``forbidden``.
+    No Vault and no metrics store is connected unless an object is of one.
     ``platform`` is ``ocp``, ``k8s`` (no OpenShift group is served) or ``microshift``.
     """
     items = yaml.safe_load(objects) if isinstance(objects, str) else list(objects)
     store = Store()
+    has_vault = any(complete(item)[0].SOURCE == "vault" for item in items)
+    measured = {complete(item)[0] for item in items}
     for kind in all_kinds():
+        if kind.SOURCE == "vault" and not has_vault:
+            store.apply(Hole(kind, Gap(Why.NOT_CONNECTED, "vault")))
+            continue
+        if kind.SOURCE == "metrics" and kind not in measured:
+            store.apply(Hole(kind, Gap(Why.NOT_CONNECTED, "thanos")))
+            continue
         absent = platform != "ocp" and kind.GROUP.endswith("openshift.io")
         store.apply(Hole(kind, Gap(Why.ABSENT, kind.PLURAL)) if absent else Whole(kind, frozenset()))
     if platform == "ocp" and not any(_is(item, "infrastructure") for item in items):
@@ -104,24 +113,45 @@ def world(
     for name, why in (gaps or {}).items():
         kind_name, _, scope = name.partition("/")
         word, _, detail = why.partition(":")
-        kind = kind_named(kind_name)
-        store.apply(Hole(kind, Gap(Why(word), detail or kind.PLURAL), scope or EVERYWHERE, forget=word == "forbidden"))
+        for kind in _readers(kind_named(kind_name)):
+            store.apply(Hole(kind, Gap(Why(word), detail or kind.PLURAL), scope or EVERYWHERE, forget=word == "forbidden"))
     store.tick(now)
     return store
+
+
+def spoil(store: Store, place: str) -> None:
+    """``Role/shop``: an object of that kind in that namespace cannot be read, so the kind is not whole there."""
+    kind, _, namespace = place.partition("/")
+    store.apply(Broken(kind_named(kind), Malformed(namespace, "odd", "no object")))
+    store.tick(store.state.now)
 
 
 def put(store: Store, item: str | Mapping[str, Any]) -> None:
     """Put one object into a store, through the door."""
     kind, obj = complete(item)
-    found = decode_or_malformed(kind, json.dumps(obj).encode())
-    store.apply(Broken(kind, found) if isinstance(found, Malformed) else Put(found))
-    for other in all_kinds():  # the same resource may be read by a narrower kind too
-        if other is not kind and other.SINGLE and (other.GROUP, other.PLURAL) == (kind.GROUP, kind.PLURAL):
-            meta = obj["metadata"]
-            if (meta.get("namespace", ""), meta["name"]) == other.SINGLE:
-                narrow = decode_or_malformed(other, json.dumps(obj).encode())
-                assert not isinstance(narrow, Malformed)
-                store.apply(Put(narrow))
+    if any(other.FIELDS for other in _same_resource(kind)):
+        _put_by_fields(store, kind, obj)
+        return
+    at = (obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+    for reader in _same_resource(kind):  # the same resource may be read by narrower kinds too
+        if not reader.SINGLE or at == reader.SINGLE:
+            found = decode_or_malformed(reader, json.dumps(obj).encode())
+            store.apply(Broken(reader, found) if isinstance(found, Malformed) else Put(found))
+
+
+def _put_by_fields(store: Store, of: type[Kind], obj: dict[str, Any]) -> None:
+    """A resource that is read by field selectors: each kind gets what its selector lets through."""
+    meta = obj["metadata"]
+    for kind in _same_resource(of):
+        field, _, value = kind.FIELDS.partition("=")
+        wanted = (meta.get("namespace", ""), meta["name"]) == kind.SINGLE if kind.SINGLE else obj.get(field, "Opaque") == value
+        if wanted:
+            found = decode_or_malformed(kind, json.dumps(obj).encode())
+            store.apply(Broken(kind, found) if isinstance(found, Malformed) else Put(found))
+
+
+def _same_resource(of: type[Kind]) -> list[type[Kind]]:
+    return [kind for kind in all_kinds() if (kind.GROUP, kind.PLURAL) == (of.GROUP, of.PLURAL)]
 
 
 def view_of(objects: Iterable[str | Mapping[str, Any]] | str = (), **how: Any) -> View:
@@ -147,6 +177,12 @@ def resource(kind: type[Kind]) -> Resource:
     """Where a server would serve a kind."""
     base = f"/apis/{kind.GROUP}/{kind.VERSIONS[0]}" if kind.GROUP else f"/api/{kind.VERSIONS[0]}"
     return Resource(base, kind.PLURAL, kind.NAMESPACED)
+
+
+def _readers(of: type[Kind]) -> list[type[Kind]]:
+    """The kinds that one gap is about: all that read a resource by field selectors or by name, else the kind itself."""
+    same = _same_resource(of)
+    return same if of.SINGLE or any(kind.FIELDS for kind in same) else [of]
 
 
 def _is(item: object, kind: str) -> bool:

@@ -28,6 +28,14 @@ class Toned(Widget):
         return _STYLES[theme][name]
 
 
+class Exports(Toned):
+    """A widget whose text can be written to a file: all of it, not only what is in sight."""
+
+    def export(self) -> list[str]:
+        """The lines, unfolded and uncut."""
+        return []
+
+
 _VARIABLES: Final = {
     "plain": "foreground",
     "dim": "foreground",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.cells import cell_len
 from textual.strip import Strip
 
 from widgets.content import Toned, fit, strip_of
 from ztui.panes.base import Cell, cell
+
+HELP: Final = "help"
+"""What the key that tells all keys does."""
 
 
 class Bar(Toned):
@@ -47,8 +51,12 @@ class Keys(Bar):
     """The keys that work here, as many as fit."""
 
     def show_keys(self, keys: Sequence[tuple[str, str]]) -> None:
-        """Show ``(key, what it does)`` pairs, most wanted first."""
-        cells: list[Cell] = []
+        """Show ``(key, what it does)`` pairs, most wanted first; the one that tells all of them always has room, on the right."""
+        left: list[Cell] = []
+        right: list[Cell] = []
         for key, about in keys:
-            cells += [cell(key, "accent"), cell(f"{about} ", "dim")]
-        self.show(cells)
+            if about == HELP:
+                right = [cell(key, "accent"), cell(about, "dim")]
+            else:
+                left += [cell(key, "accent"), cell(f"{about} ", "dim")]
+        self.show(left, right)

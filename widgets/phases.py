@@ -8,11 +8,11 @@ from rich.cells import cell_len
 from rich.style import Style
 from textual.strip import Strip
 
-from widgets.content import Toned, fit, strip_of
+from widgets.content import Exports, fit, strip_of
 from ztui.panes.overview import PhaseCard
 
 
-class PhaseColumns(Toned):
+class PhaseColumns(Exports):
     """Columns of phase cards in boxes. Height follows the longest."""
 
     DEFAULT_CSS = "PhaseColumns { height: auto; width: 1fr; }"
@@ -28,6 +28,14 @@ class PhaseColumns(Toned):
             taller = self._rows(found) != self._rows(self._cards)
             self._cards = found
             self.refresh(layout=taller)
+
+    def export(self) -> list[str]:
+        """The cards one below the other."""
+        texts: list[str] = []
+        for card in self._cards:
+            texts.append(f"{card.number} {card.title}  {card.state}")
+            texts += ["  " + " ".join(item.text for item in line.cells if item.text) for line in card.lines]
+        return texts
 
     def get_content_height(self, *_: object) -> int:
         """Rows of the longest card and its frame."""

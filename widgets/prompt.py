@@ -47,10 +47,10 @@ class Prompt(Input):
         self._before = self.screen.focused
         self.mark = mark
         self.suggester = SuggestFromList(suggestions, case_sensitive=False) if suggestions else None
-        self.placeholder = "a command" if mark == ":" else "words, ns: status: !not"
+        self.placeholder = "a command" if mark == ":" else "words, ns: status: !not, -l app=web"
         self.value = text
         self.add_class("asking")
-        self.focus()
+        self.screen.set_focus(self)  # at once: what is typed right after the key is meant for the prompt
         self.cursor_position = len(text)
 
     def action_give_up(self) -> None:

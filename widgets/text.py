@@ -11,11 +11,11 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.content import Toned, strip_of
+from widgets.content import Exports, strip_of
 from ztui.panes.base import Line, Tone
 
 
-class TextPane(ScrollView, Toned, can_focus=True):
+class TextPane(ScrollView, Exports, can_focus=True):
     """Lines wrapped to the width, each in one tone."""
 
     DEFAULT_CSS = "TextPane { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; overflow-x: hidden; }"
@@ -35,10 +35,9 @@ class TextPane(ScrollView, Toned, can_focus=True):
         self._lines: tuple[Line, ...] = ()
         self._wrapped: list[tuple[str, Tone]] = []
 
-    @property
-    def lines(self) -> Sequence[Line]:
+    def export(self) -> list[str]:
         """The lines before wrapping."""
-        return self._lines
+        return ["  ".join(item.text for item in line.cells) for line in self._lines]
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines."""
@@ -59,13 +58,24 @@ class TextPane(ScrollView, Toned, can_focus=True):
         text, tone = self._wrapped[at]
         return strip_of([(text, self.tone(tone))], self.size.width, self.rich_style)
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """The height at the width that the layout is about to give: the first paint is already right."""
+        del container, viewport
+        return len(self._folded(width))
+
     def _wrap(self) -> None:
-        width = max(10, self.size.width - 1)
-        self._wrapped = []
-        for line in self._lines:
-            text = "  ".join(cell.text for cell in line.cells)
-            indent = " " * (len(text) - len(text.lstrip()))
-            for part in textwrap.wrap(text, width, subsequent_indent=indent + "  ", break_on_hyphens=False) or [""]:
-                self._wrapped.append((part, line.cells[0].tone if line.cells else "plain"))
+        if not self.size.width:
+            self.refresh(layout=True)
+            return  # not laid out yet: the first resize wraps
+        self._wrapped = self._folded(self.size.width)
         self.virtual_size = Size(self.size.width, len(self._wrapped))
         self.refresh()
+
+    def _folded(self, width: int) -> list[tuple[str, Tone]]:
+        found: list[tuple[str, Tone]] = []
+        for line in self._lines:
+            text = "  ".join(cell.text for cell in line.cells)
+            indent = " " * (line.depth or len(text) - len(text.lstrip()) + 2)
+            parts = textwrap.wrap(text, max(10, width - 1), subsequent_indent=indent, break_on_hyphens=False) or [""]
+            found += [(part, line.cells[0].tone if line.cells else "plain") for part in parts]
+        return found

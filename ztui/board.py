@@ -6,26 +6,31 @@ cell whose evidence is not whole is ``UNKNOWN``, and of its findings only those 
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
 from ztui.checks.base import EVERY_VARIANT, FOLD, Check, CheckId, Finding, Reason, Status, cluster_ref, na
 from ztui.engines import units
-from ztui.kinds.base import CLUSTER, Kind
+from ztui.kinds.base import CLUSTER, Kind, Ref
 from ztui.kinds.openshift import ClusterOperator
+from ztui.kinds.record import Acceptance
+from ztui.kinds.vault import VaultHealth
 from ztui.kinds.workload import Namespace
+from ztui.limits import Limits
 from ztui.memo import Memo
 from ztui.score import Cell, GapNote, PhaseResult, RowResult, Tally, Verdict, current_phase, maturity, phases_of, rows_of
 from ztui.view import EVERYWHERE, Gap, State, View, Why
+from ztui.waivers import RECORDS, judged
+
+T = TypeVar("T")
 
 CELL_LIMIT_S: Final = 2.0
-"""How long one cell may take before it is interrupted and reported as an error, alone."""
+"""Seconds that one cell may compute before it is interrupted and reported as an error, alone."""
 
 RETRY_HUNG_S: Final = 60.0
 """How long a cell that was interrupted is left alone."""
@@ -36,11 +41,15 @@ UNSEEN: Final = "*"
 ELSEWHERE: Final = Reason("not-here", "this rule has no subject on {variant}")
 WITHOUT: Final = Reason("not-served", "the cluster does not serve {kind}", "Install what serves it, or waive the check")
 
-_SCOPE: Final[frozenset[type[Kind]]] = frozenset(units.SCOPE)
+_ALWAYS: Final[frozenset[type[Kind]]] = frozenset((*units.SCOPE, *RECORDS))
+"""What may be read for every check: where it applies, and what people say of its findings."""
 
 
 class Board(msgspec.Struct, frozen=True):
-    """All verdicts of one view. ``cells`` is check -> place -> cell; phases are 1-4, then the foundations."""
+    """All verdicts of one view. ``cells`` is check -> place -> cell; phases are 1-4, then the foundations.
+
+    ``idle`` names the waivers and attestations in force that cover nothing.
+    """
 
     verdicts: Mapping[CheckId, Verdict]
     cells: Mapping[CheckId, Mapping[str, Cell]]
@@ -51,15 +60,29 @@ class Board(msgspec.Struct, frozen=True):
     confidence: float
     platform: units.Platform
     tick: int = 0
+    idle: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Short, for the same reason as a state's."""
+        return f"<Board of tick {self.tick}>"
 
     def findings(self, check_id: CheckId) -> Iterator[tuple[Cell, Finding]]:
-        """Every finding of a check with its cell, worst first, then by object."""
+        """Every finding of a check with its cell: what is scored before what is an add-on's, worst first, then by object."""
         found = [(cell, item) for cell in self.cells.get(check_id, {}).values() for item in cell.findings]
-        yield from sorted(found, key=lambda pair: (_WORST[pair[1].status], pair[1].on))
+        yield from sorted(found, key=_order)
 
     def row(self, row_id: str) -> RowResult | None:
         """The result of one row."""
         return next((item for item in self.rows if item.row.id == row_id), None)
+
+
+CellOf = Callable[[View, CheckId, str], Cell | None]
+"""How a pane asks for the cell of a check in one place."""
+
+
+def cells_of(board: Board | None) -> CellOf:
+    """The cells of a finished board, for a pane that is asked once; of none there are none."""
+    return lambda _, check_id, place: board.cells.get(check_id, {}).get(place) if board is not None else None
 
 
 class CellTimeoutError(Exception):
@@ -80,38 +103,74 @@ class Judge:
         namespace: str | None = None,
         platform_namespaces: frozenset[str] = frozenset(),
         include_addons: bool = False,
+        limits: Limits = Limits(),  # noqa: B008  an immutable value
     ) -> None:
         self.cards = cards
         self._strict = strict
         self._only = namespace
         self._platform_namespaces = platform_namespaces
         self._include_addons = include_addons
-        self.memo = Memo()
+        self.memo = Memo(limits)
         self._tallies = {name: Tally(card) for name, card in cards.items()}
         self._cells: dict[CheckId, Mapping[str, Cell]] = {name: {} for name in cards}
         self._verdicts: dict[CheckId, Verdict] = {}
         self._places: frozenset[str] | None = None
         self._broken: dict[tuple[CheckId, str], float] = {}
         self._watch = _Watch()
+        self._state = State()
 
     def judge(self, state: State) -> Board:
         """The board of this state."""
         first = not self._verdicts
+        self._state = state
         with self._watch:
             suspects = self.memo.advance(state)
             dirty = {(CheckId(str(at[0])), str(at[1])) for function, at in suspects if function == self._cell}
             dirty |= self._moved() | self._mended(state)
-            changed = {check_id for check_id, place in sorted(dirty) if self._refresh(check_id, place)}
+            changed = self._refreshed(dirty)
         for check_id in self.cards if first else changed:
             self._verdicts[check_id] = self._tallies[check_id].verdict()
         return self._board(state)
+
+    def suppose(self, change: Callable[[State], State], *panes: Callable[[View], Any]) -> tuple[Board, tuple[Any, ...]]:
+        """The board of the state that a change makes of this one, and what these functions say of it; then back to this one.
+
+        The other state shares with this one all but what its ``touched`` names: both ways cost what that touches.
+        """
+        held = self._state
+        state = change(held)
+        try:
+            board = self.judge(state)
+            return board, tuple(self.memo.value(pane, ()) for pane in panes)
+        finally:
+            self.judge(msgspec.structs.replace(held, touched=state.touched))
+            for pane in panes:
+                self.memo.release(pane, ())
+
+    def look(self, pane: Callable[..., T], *arguments: Hashable) -> T:
+        """``pane(view, cell_of, *arguments)`` on the state last judged; what did not change since is not computed again."""
+        return cast("T", self.memo.value(pane, (self.cell_of, *arguments)))
+
+    def cell_of(self, view: View, check_id: CheckId, place: str) -> Cell | None:
+        """The cell of a check in one place, for a pane that joins verdicts; ``None`` where there is nothing to judge."""
+        card = self.cards.get(check_id)
+        if card is None or card.grain == ("namespace" if place == CLUSTER else "cluster"):
+            return None
+        if place != CLUSTER and self._places is not None and place not in self._places:
+            return None
+        try:
+            return view.derive(self._cell, check_id, place)
+        except Exception as error:  # noqa: BLE001  a bug in one check must not cost a pane
+            return Cell(place, error=f"{type(error).__name__}: {error}")
 
     def close(self) -> None:
         """Stop the watch over slow cells."""
         self._watch.close()
 
     def _board(self, state: State) -> Board:
-        rows = rows_of(self._verdicts, self.cards, strict=self._strict, vault=False)
+        unconfigured = state.gap(VaultHealth)
+        vault = unconfigured is None or unconfigured.why is not Why.NOT_CONNECTED
+        rows = rows_of(self._verdicts, self.cards, strict=self._strict, vault=vault)
         phases = phases_of(rows)
         percent, confidence = maturity(phases)
         return Board(
@@ -124,6 +183,21 @@ class Judge:
             confidence,
             self.memo.value(units.platform, ()),
             state.tick,
+            self._idle(state),
+        )
+
+    def _idle(self, state: State) -> tuple[str, ...]:
+        """The records in force that no finding rests on: a typing error, or what they were about is mended."""
+        known = [item for kind in RECORDS for part in state.objects.get(kind, {}).values() for item in part.values()]
+        if not known:
+            return ()
+        used = {item.record for cells in self._cells.values() for cell in cells.values() for item in cell.findings if item.record}
+        return tuple(
+            sorted(
+                item.name
+                for item in known
+                if isinstance(item, Acceptance) and item.name not in used and not item.is_due(state.now)
+            )
         )
 
     def _moved(self) -> set[tuple[CheckId, str]]:
@@ -131,9 +205,8 @@ class Judge:
         classes: dict[str, units.NamespaceClass] = self.memo.value(units.namespace_classes, (self._platform_namespaces,))
         now = frozenset({self._only} if self._only else {*classes, UNSEEN})
         before, self._places = self._places, now
-        found = {
-            (name, place) for name, card in self.cards.items() if card.grain != "cluster" for place in now ^ (before or set())
-        }
+        moved = now ^ (before or set())
+        found = {(name, place) for place in moved for name, card in self.cards.items() if card.grain != "cluster"}
         if before is None:
             found |= {(name, CLUSTER) for name, card in self.cards.items() if card.grain != "namespace"}
         return found
@@ -146,21 +219,25 @@ class Judge:
             cell for cell, after in self._broken.items() if now >= after and not touched.isdisjoint(self.cards[cell[0]].kinds)
         }
 
-    def _refresh(self, check_id: CheckId, place: str) -> bool:
-        old = self._cells[check_id].get(place)
-        new = self._evaluate(check_id, place)
-        if new == old:
-            return False
-        cells = dict(self._cells[check_id])
-        if old is not None:
-            self._tallies[check_id].add(old, -1)
-        if new is None:
-            cells.pop(place, None)
-        else:
-            self._tallies[check_id].add(new)
-            cells[place] = new
-        self._cells[check_id] = MappingProxyType(cells)
-        return True
+    def _refreshed(self, dirty: set[tuple[CheckId, str]]) -> set[CheckId]:
+        """Judge these cells again; returns the checks whose cells really changed, each copied once."""
+        fresh: dict[CheckId, dict[str, Cell]] = {}
+        for check_id, place in sorted(dirty):
+            old = self._cells[check_id].get(place)
+            new = self._evaluate(check_id, place)
+            if new == old:
+                continue
+            if check_id not in fresh:
+                fresh[check_id] = dict(self._cells[check_id])
+            if old is not None:
+                self._tallies[check_id].add(old, -1)
+            if new is None:
+                fresh[check_id].pop(place, None)
+            else:
+                self._tallies[check_id].add(new)
+                fresh[check_id][place] = new
+        self._cells.update({check_id: MappingProxyType(cells) for check_id, cells in fresh.items()})
+        return set(fresh)
 
     def _evaluate(self, check_id: CheckId, place: str) -> Cell | None:
         """Judge one cell; ``None`` where there is nothing to judge (no such namespace, or not in scope)."""
@@ -180,7 +257,7 @@ class Judge:
     def _watched(self, check_id: CheckId, place: str) -> Cell | None:
         self._watch.start()
         try:
-            found: Cell | None = self.memo.value(self._cell, (check_id, place), self.cards[check_id].kinds | _SCOPE)
+            found: Cell | None = self.memo.value(self._cell, (check_id, place), self.cards[check_id].kinds | _ALWAYS)
             return found
         finally:
             self._watch.stop()
@@ -209,7 +286,7 @@ class Judge:
             return Cell(place, (_absent(card, missing),), addon=addon)
         if any(gap.why is Why.LOADING for _, gap in gaps):
             return Cell(place, (), gaps, addon)
-        findings = tuple(self._run(view, card, namespace))
+        findings = tuple(judged(view, card, item) for item in self._run(view, card, namespace))
         kept = tuple(item for item in findings if item.reason.stands) if gaps else findings
         return Cell(place, kept, gaps, addon)
 
@@ -239,14 +316,17 @@ class Judge:
 
     @staticmethod
     def _gaps(view: View, card: Check, place: str) -> tuple[GapNote, ...]:
-        served = _notes(card.where_served, view, place or EVERYWHERE)
-        return _notes(card.needs, view, place or EVERYWHERE) + tuple(item for item in served if item[1].why is not Why.ABSENT)
+        served = _notes(card.where_served, view, place or EVERYWHERE, card.beyond)
+        needed = _notes(card.needs, view, place or EVERYWHERE, card.beyond)
+        return needed + tuple(item for item in served if item[1].why is not Why.ABSENT)
 
 
-def _notes(kinds: tuple[type[Kind], ...], view: View, place: str) -> tuple[GapNote, ...]:
+def _notes(kinds: tuple[type[Kind], ...], view: View, place: str, beyond: tuple[type[Kind], ...] = ()) -> tuple[GapNote, ...]:
     found = []
     for kind in kinds:
-        gap = view.gap(kind, place if kind.NAMESPACED else EVERYWHERE)
+        # What is read in one place only is read for every namespace there.
+        here = kind.NAMESPACED and not kind.SINGLE and not kind.ONLY_IN and kind not in beyond
+        gap = view.gap(kind, place if here else EVERYWHERE)
         if gap is not None:
             found.append((kind.PLURAL, gap))
     return tuple(found)
@@ -260,12 +340,15 @@ def _absent(card: Check, missing: str) -> Finding:
 class _Watch:
     """Interrupts a cell that takes too long, from a thread that sleeps while nothing is judged.
 
-    The interruption is asynchronous: it may surface a moment after the cell has ended, so the loop over cells catches it too.
+    What counts is the time that the judge's thread computes: a machine that is busy with something else makes no cell slow. The
+    interruption is asynchronous: it may surface a moment after the cell has ended, so the loop over cells catches it too; and it
+    may be lost in a callback of the collector, so it comes again as long as the cell goes on.
     """
 
     def __init__(self) -> None:
         self._since: float | None = None
         self._thread_id = 0
+        self._clock: int | None = None
         self._busy = threading.Event()
         self._ended = threading.Event()
         self._lock = threading.Lock()
@@ -273,6 +356,7 @@ class _Watch:
 
     def __enter__(self) -> None:
         self._thread_id = threading.get_ident()
+        self._clock = time.pthread_getcpuclockid(self._thread_id) if hasattr(time, "pthread_getcpuclockid") else None
         if self._thread is None:
             self._thread = threading.Thread(target=self._look, name="cell-watch", daemon=True)
             self._thread.start()
@@ -283,7 +367,7 @@ class _Watch:
 
     def start(self) -> None:
         with self._lock:
-            self._since = time.monotonic()
+            self._since = self._spent_s()
 
     def stop(self) -> None:
         with self._lock:
@@ -293,16 +377,27 @@ class _Watch:
         self._ended.set()
         self._busy.set()
 
+    def _spent_s(self) -> float:
+        """What the judge's thread has computed so far; where no system tells, the time."""
+        return time.clock_gettime(self._clock) if self._clock is not None else time.monotonic()
+
     def _look(self) -> None:
         while not self._ended.is_set():
             self._busy.wait()
             if self._ended.wait(0.2):
                 return
             with self._lock:
-                if self._since is not None and time.monotonic() - self._since > CELL_LIMIT_S:
-                    self._since = None
+                if self._since is not None and self._spent_s() - self._since > CELL_LIMIT_S:
+                    self._since = self._spent_s()
+                    import ctypes  # noqa: PLC0415  only a cell that hangs pays for it
+
                     target = ctypes.c_ulong(self._thread_id)
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(target, ctypes.py_object(CellTimeoutError))
 
 
 _WORST: Final = {status: rank for rank, status in enumerate(FOLD)}
+
+
+def _order(pair: tuple[Cell, Finding]) -> tuple[bool, int, Ref]:
+    cell, finding = pair
+    return (cell.addon or finding.addon, _WORST[finding.status], finding.on)

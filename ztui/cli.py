@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn
 
+from ztui.demo import scenarios
 from ztui.errors import SettingsError, ZtuiError
 from ztui.settings import Settings, duration_s, load_settings, namespace_problem
 from ztui.text import clean
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     _keep_private()
+    _collect_rarely()
     try:
         return _run(arguments)
     except ZtuiError as error:
@@ -67,6 +70,14 @@ def _keep_private() -> None:
     os.umask(0o077)
 
 
+def _collect_rarely() -> None:
+    """Look for cycles less often: what is read from a cluster has none, and looking was half the time of the first judgement."""
+    gc.set_threshold(10_000, 10, 10)
+
+
+OUTPUTS: Final = ("table", "wide", "json", "yaml", "short", "junit", "sarif", "html", "csv")
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
     top = _Parser(prog=_program(), description="The Zero Trust console for OpenShift and Kubernetes")
@@ -78,25 +89,37 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--phase", type=int, choices=(0, 1, 2, 3, 4), help="only this phase (0: the foundations)")
     check.add_argument("--row", help="only this row, such as P1.RBAC")
     check.add_argument("--check", action="append", default=[], metavar="ID", help="only this check; may be given again")
-    check.add_argument("-o", "--output", default="table", choices=("table", "wide", "json", "yaml", "short"))
+    check.add_argument("-o", "--output", default="table", choices=OUTPUTS)
+    check.add_argument("--fail-on", choices=("new",), help="exit 1 where something fails that --baseline does not have failing")
+    check.add_argument("--baseline", metavar="FILE", help="a report that `ztui check -o json` printed before")
     check.add_argument("--fail-under", type=int, choices=(0, 1, 2, 3, 4), metavar="PHASE", help="exit 1 below this phase")
+    check.add_argument("--watch", action="store_true", help="go on, and print a line for each verdict that changes")
     check.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
     explain = _verb(verbs, "explain", "why a check exists, how it is judged, what it needs", connects=False)
     explain.add_argument("id", nargs="?", help="a check id; without one, all are listed")
-    who = _verb(verbs, "who-can", "who may do this, and by which path")
-    who.add_argument("verb", help="get, list, create, ... or * for any")
-    who.add_argument("resource", help="pods, pods/exec, deployments.apps, or /metrics")
-    who.add_argument("name", nargs="?", help="one object's name")
-    who.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
-    who.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s")
-    roles = _verb(verbs, "roles", "the exact rights that ztui uses, as YAML", connects=False)
-    roles.add_argument("profile", choices=("viewer", "secrets", "oauth", "metrics", "nodes", "fixer", "responder"))
-    roles.add_argument("--bind", metavar="TO", help="add bindings for USER, group:G or sa:NAMESPACE/NAME")
+    _questions(verbs)
+    guide = _verb(verbs, "guide", "where the walkthrough stands, and the next step")
+    guide.add_argument("--to", type=int, choices=(0, 1, 2, 3, 4), help="the way to this phase (0: the foundations)")
+    guide.add_argument("--export", choices=("md", "html"), help="the whole way as a runbook")
+    guide.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s")
+    waive = _verb(verbs, "waive", "accept a finding for a time; `waive list`, `waive drop NAME`")
+    waive.add_argument("id", help="a check id, or list, or drop")
+    waive.add_argument("object", nargs="?", help="only this object, such as pod/shop/api; with drop, the waiver's name")
+    waive.add_argument("--reason", help="why, in at least ten characters")
+    waive.add_argument("--owner", help="who answers for it")
+    waive.add_argument("--days", type=int, default=30, help="for how long (30; at most 180, 30 for critical checks)")
+    waive.add_argument("--in", dest="within", metavar="GLOB", help="only in namespaces of this pattern")
+    waive.add_argument("--ticket", help="where it is discussed")
+    waive.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s")
+    _journal(verbs)
+    _fix(verbs)
+    _roles(verbs)
     demo = _verb(verbs, "demo", "run the demo cluster as a server, for kubectl and others", connects=False)
     _demo_options(demo)
     demo.add_argument("--scale", type=int, default=0, metavar="PODS", help="so many pods more")
     demo.add_argument("--port", type=int, default=0, help="loopback port; any free one by default")
-    _verb(verbs, "info", "paths, versions, limits and rights in force")
+    info = _verb(verbs, "info", "paths, versions, limits and rights in force")
+    info.add_argument("--schema", action="store_true", help="print the JSON schema of the settings file instead")
     _verb(verbs, "version", "the version", connects=False)
     completion = _verb(verbs, "completion", "a completion script: source <(ztui completion bash)", connects=False)
     completion.add_argument("shell", choices=("bash", "zsh", "fish"))
@@ -187,7 +210,8 @@ def _connection(to: argparse.ArgumentParser) -> None:
 
 
 def _demo_options(to: argparse._ActionsContainer) -> None:
-    to.add_argument("--scenario", default=argparse.SUPPRESS, metavar="NAME", help="of the demo")
+    told = f"of the demo: {', '.join(scenarios.NAMES)}"
+    to.add_argument("--scenario", default=argparse.SUPPRESS, choices=scenarios.NAMES, metavar="NAME", help=told)
     to.add_argument("--seed", type=int, default=argparse.SUPPRESS, help="of the demo")
 
 
@@ -195,6 +219,92 @@ def _console(to: argparse.ArgumentParser) -> None:
     group = to.add_argument_group("console")
     group.add_argument("--no-mouse", action="store_true", default=argparse.SUPPRESS, help="leave the mouse to the terminal")
     group.add_argument("--theme", default=argparse.SUPPRESS, metavar="NAME")
+
+
+def _questions(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    """Verbs that answer one question."""
+    who = _verb(verbs, "who-can", "who may do this, and by which path")
+    who.add_argument("verb", help="get, list, create, ... or * for any")
+    who.add_argument("resource", help="pods, pods/exec, deployments.apps, or /metrics")
+    who.add_argument("name", nargs="?", help="one object's name")
+    who.add_argument("--steps", action="store_true", help="also who gets there by becoming somebody else first")
+    reach = _verb(verbs, "can-reach", "whether one workload may talk to another, and which rule decides")
+    reach.add_argument("src", metavar="FROM", help="NAMESPACE/WORKLOAD, NAMESPACE/KIND/NAME, or an address outside")
+    reach.add_argument("dst", metavar="TO[:PORT]", help="the same, or a Service; without a port all that it has")
+    reach.add_argument("port", nargs="?", default="", help="a number, or 53/udp")
+    admission = _verb(verbs, "admission", "what looks at requests, where it refuses, and what is exempt")
+    admission.add_argument("place", metavar="NAMESPACE", nargs="?", default="", help="only what touches this one")
+    for verb in (who, reach, admission):
+        verb.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
+        verb.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
+    _add_panes(verbs)
+    node = _verb(verbs, "node", "ask a node itself: SELinux, Secure Boot, FIPS; by a debug pod of oc that is deleted again")
+    node.add_argument("name", help="the node")
+
+
+def _journal(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    """What was changed from here; ``ztui journal`` alone shows it."""
+    journal = _verb(verbs, "journal", "what was changed from here, by whom, and how it ended", connects=False)
+    whats = journal.add_subparsers(title="commands", metavar="COMMAND")
+    show = whats.add_parser("show", help="all changes (what `ztui journal` does), or one with its steps")
+    show.add_argument("change", nargs="?", help="the id of a change, or how it begins")
+    verify = whats.add_parser("verify", help="check every record; exit 1 where one is not what was written")
+    export = whats.add_parser("export", help="take the records along, as they are or to read")
+    export.add_argument("-o", "--output", default="jsonl", choices=("jsonl", "md"))
+    accept = whats.add_parser("accept", help="go on after damage: the damaged file is kept, the records that hold stay")
+    accept.add_argument("--reason", required=True, help="why, in at least ten characters; it is recorded")
+    for verb, what in ((journal, "show"), (show, "show"), (verify, "verify"), (export, "export"), (accept, "accept")):
+        verb.set_defaults(what=what)
+        verb.add_argument("--context", default=argparse.SUPPRESS, metavar="NAME", help="the journal of this context")
+        verb.add_argument(
+            "--cluster", default=argparse.SUPPRESS, metavar="ID", help="the journal of this cluster, or how its id begins"
+        )
+    for verb in (journal, show):
+        verb.add_argument("-o", "--output", default=argparse.SUPPRESS, choices=("table", "json", "yaml", "csv"))
+    undo = whats.add_parser("undo", help="what taking a change back would do; --apply asks, and does it")
+    undo.set_defaults(what="undo")
+    undo.add_argument("id", help="the id of a change")
+    _connection(undo)
+    _agreeing(undo)
+
+
+def _fix(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    fix = _verb(verbs, "fix", "what would mend a finding, and what that would do; --apply asks, and does it")
+    fix.add_argument("id", help="a check id")
+    fix.add_argument("object", nargs="?", help="the object that the finding is on, such as namespace/shop")
+    fix.add_argument("--recipe", metavar="ID", help="which one, where several mend it")
+    fix.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a value that the recipe asks for")
+    _agreeing(fix)
+
+
+def _agreeing(to: argparse.ArgumentParser) -> None:
+    """How a change is agreed to on the shell."""
+    to.add_argument("--apply", action="store_true", help="ask, and apply")
+    to.add_argument("--yes", action="store_true", help="with --apply, do not ask; for safe changes only")
+    to.add_argument("--emit", metavar="DIR", help="write the change as a manifest for a repository; nothing is sent")
+    to.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
+    to.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
+
+
+def _roles(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    roles = _verb(verbs, "roles", "the exact rights that ztui uses, as YAML or as a Vault policy", connects=False)
+    roles.add_argument("profile", choices=("viewer", "secrets", "oauth", "metrics", "nodes", "fixer", "responder", "vault"))
+    roles.add_argument("--exact", action="store_true", help="vault: ask the connected Vault for its mounts, and name each")
+    roles.add_argument("--bind", metavar="TO", help="add bindings for USER, group:G or sa:NAMESPACE/NAME")
+
+
+def _add_panes(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    """The verbs that print what a pane shows."""
+    identity = _verb(verbs, "identity", "who each workload is, what it may do, how much is at risk; or the users")
+    identity.add_argument("workload", nargs="?", help="only this one, such as shop/api or shop/statefulset/db; a user or a group")
+    identity.add_argument("--users", action="store_true", help="users and groups: how they log in, what they hold, who is stale")
+    mtls = _verb(
+        verbs, "mtls", "what each port accepts, and by which object; of one workload, who calls it and what STRICT would break"
+    )
+    mtls.add_argument("workload", nargs="?", help="only this one, such as shop/api")
+    for verb in (identity, mtls):
+        verb.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
+        verb.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
 
 
 def _verb(verbs: argparse._SubParsersAction[_Parser], name: str, about: str, *, connects: bool = True) -> _Parser:

@@ -6,7 +6,6 @@ Durations are float seconds on the monotonic clock, instants are aware UTC datet
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import heapq
 import itertools
 import time
@@ -109,7 +108,6 @@ async def within(clock: Clock, seconds: float, event: asyncio.Event) -> bool:
         await asyncio.wait({waiter, timer}, return_when=asyncio.FIRST_COMPLETED)
         return waiter.done()
     finally:
-        for task in (waiter, timer):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        waiter.cancel()
+        timer.cancel()
+        await asyncio.wait({waiter, timer})  # not one by one: our own cancellation must not pass for theirs

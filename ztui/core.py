@@ -6,27 +6,40 @@ The console, ``ztui check`` and an agent are readers of the same frames. A frame
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from ztui.board import Board, Judge
+from ztui.board import Board, CellOf, Judge
 from ztui.checks.base import Check, CheckId, catalogue
 from ztui.clock import Clock, SystemClock, within
+from ztui.diary import RECORD_KINDS, Diary
 from ztui.engines.units import SCOPE
-from ztui.errors import ZtuiError
+from ztui.errors import ConnectError, LoginError, SettingsError, ZtuiError
 from ztui.frame import Frame
+from ztui.health import SideLink, VaultLink
 from ztui.kinds.base import Kind
+from ztui.kinds.nodereport import NodeReport
+from ztui.kinds.record import Waiver
+from ztui.kinds.workload import Namespace
+from ztui.limits import Limits
 from ztui.settings import Settings
-from ztui.store import Event, Hole, Store
-from ztui.view import EVERYWHERE, LOADING, Gap, State, Why
+from ztui.store import Event, Hole, Put, Store, Whole
+from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
 
 if TYPE_CHECKING:
+    from ztui.changes.desk import Desk
+    from ztui.sources.beside import Beside
     from ztui.sources.cluster import Cluster
     from ztui.sources.http import Http
     from ztui.sources.target import Target
+    from ztui.sources.vault import Vaults
+
+T = TypeVar("T")
 
 GATHER_S: Final = 0.01
 """How long a tick waits for more events after the first."""
@@ -41,7 +54,8 @@ class Core:
     """One cluster, assessed live.
 
     ``find_target`` is called when the core opens, so that an unreadable kubeconfig is a frame and not an exception; it may be
-    called again after ``retry``. ``also`` are kinds to follow beside those of the checks.
+    called again after ``retry``. ``also`` are kinds to follow beside those of the checks. ``state`` is the folder of the records;
+    without one they live as long as the core. ``show`` shows a person where to log in to a Vault, where one waits for it.
     """
 
     def __init__(
@@ -52,47 +66,75 @@ class Core:
         clock: Clock | None = None,
         cards: Mapping[CheckId, Check] | None = None,
         also: frozenset[type[Kind]] = frozenset(),
+        state: Path | None = None,
+        show: Callable[[str, str], None] | None = None,
     ) -> None:
         self.settings = settings
         self.cards = dict(cards if cards is not None else catalogue())
         self._find_target = find_target
         self._clock = clock or SystemClock()
         self._store = Store()
-        self._kinds: frozenset[type[Kind]] = also.union(SCOPE, *(card.kinds for card in self.cards.values()))
+        records = RECORD_KINDS if self.cards else ()
+        self._kinds: frozenset[type[Kind]] = also.union(SCOPE, records, *(card.kinds for card in self.cards.values()))
+        self._state = state
+        self._desk: Desk | None = None
+        self._opening = asyncio.Lock()
+        self._diary = Diary(state, strict=settings.strict, attestations=settings.attestations)
         self._judge = Judge(
             self.cards,
             strict=settings.strict,
             namespace=settings.namespace,
             platform_namespaces=frozenset(settings.platform_namespaces),
             include_addons=settings.include_addons,
+            limits=Limits(
+                settings.max_cluster_admins,
+                settings.max_token_age_s,
+                settings.max_idle_s,
+                settings.owner_keys,
+                settings.secure_boot_labels,
+            ),
         )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="judge")
         self._cluster: Cluster | None = None
+        self._vaults: Vaults | None = None
+        self._show = show
+        self._vault_problem: ZtuiError | None = None
+        self._beside: Beside | None = None
         self._target_problem: ZtuiError | None = None
         self._stirred = asyncio.Event()
         self._published = asyncio.Event()
         self._again = asyncio.Event()
+        self._identified = asyncio.Event()
         self.frame = Frame(kinds=len(self._kinds))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Core]:
         """Run until the block is left. Nothing of the outside raises here: it shows in the frames."""
-        async with asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(self._source(), name="cluster"),
-                tasks.create_task(self._ticks(), name="ticks"),
-                tasks.create_task(self._minutes(), name="minutes"),
-                tasks.create_task(self._health(), name="health"),
-            ]
-            try:
-                yield self
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(self._source(), name="cluster"),
+                    tasks.create_task(self._ticks(), name="ticks"),
+                    tasks.create_task(self._minutes(), name="minutes"),
+                    tasks.create_task(self._health(), name="health"),
+                    tasks.create_task(self._keep_records(), name="records"),
+                ]
+                self._say_unconnected()
+                try:
+                    yield self
+                finally:
+                    for task in running:
+                        task.cancel()
+        finally:
+            self._judge.close()
+            self._thread.shutdown(wait=False, cancel_futures=True)
+            if self._desk is not None:
+                self._desk.close()
+            try:  # one after another, whatever interrupts the other
+                if self._cluster is not None:
+                    await self._cluster.http.close()
             finally:
-                for task in running:
-                    task.cancel()
-        self._judge.close()
-        self._thread.shutdown(wait=False, cancel_futures=True)
-        if self._cluster is not None:
-            await self._cluster.http.close()
+                await self._diary.close()
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """The frame of now, and each newer one that is ready when the reader is."""
@@ -120,11 +162,12 @@ class Core:
                 for kind in self._kinds:
                     if self._store.state.gap(kind) == LOADING:
                         self._store.apply(Hole(kind, Gap(Why.TIMEOUT, f"not read within {wait_s:g} s")))
+            await self._open_records()
             await self._tick()
+            await self._sweep(now=True)
         finally:
             watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watching
+            await asyncio.wait({watching})
         return self.frame
 
     def retry(self) -> None:
@@ -132,6 +175,96 @@ class Core:
         self._again.set()
         if self._cluster is not None:
             self._cluster.retry()
+        if self._vaults is not None:
+            self._vaults.retry()
+
+    async def derive(self, function: Callable[..., T], *arguments: Hashable) -> T:
+        """``function(view, *arguments)``, found in the judge's thread: a screen computes nothing about clusters.
+
+        It is kept between ticks, so that asked again it costs what has changed, until it is released.
+        """
+        found: T = await asyncio.get_running_loop().run_in_executor(self._thread, self._judge.memo.value, function, arguments)
+        return found
+
+    async def suppose(self, change: Callable[[State], State], *panes: Callable[[View], Any]) -> tuple[Board, tuple[Any, ...]]:
+        """The board as it would be after a change of the state, and what these functions say then; in the judge's thread."""
+        asked = partial(self._judge.suppose, change, *panes)
+        return await asyncio.get_running_loop().run_in_executor(self._thread, asked)
+
+    @property
+    def opened_desk(self) -> Desk | None:
+        """The desk, where it was opened."""
+        return self._desk
+
+    async def desk(self) -> Desk:
+        """Where changes are shown, made and taken back; made when first asked for. Raises ConnectError without a cluster."""
+        async with self._opening:
+            if self._desk is None:
+                cluster = self._cluster
+                if cluster is None or not self._identified.is_set():
+                    raise ConnectError("there is no cluster yet", next="r tries again to find one")
+                from ztui.changes.opening import open_desk  # noqa: PLC0415  only for whoever changes something
+
+                self._desk = await open_desk(self, cluster, self.settings, self._clock, self._state)
+            return self._desk
+
+    def look_again(self) -> None:
+        """Read now what is otherwise read now and then: single objects, whose resource nobody may watch."""
+        if self._cluster is not None:
+            self._cluster.look_again()
+
+    def release(self, function: Callable[..., Any], *arguments: Hashable) -> None:
+        """Nobody looks at this any more: what was only kept for it is dropped."""
+        with suppress(RuntimeError):  # the core is closed, and everything with it
+            self._thread.submit(self._judge.memo.release, function, arguments)
+
+    @property
+    def cell_of(self) -> CellOf:
+        """How a pane that joins verdicts asks for the cell of a check."""
+        return self._judge.cell_of
+
+    async def skip(self, check_id: str) -> None:
+        """Leave a step of the guide for later, or take it back; it comes to the screen as any other change."""
+        for event in await self._diary.skip(check_id):
+            self._take(event)
+
+    async def waive(self, waiver: Waiver) -> None:
+        """Keep a waiver; it comes to the screen as any other change."""
+        for event in await self._diary.waive(waiver):
+            self._take(event)
+
+    async def ask_node(self, node: str) -> NodeReport:
+        """Ask a node itself, by a debug pod; what it says is evidence for as long as we run. Raises ZtuiError."""
+        from ztui.sources.oc import NodeDoor  # noqa: PLC0415  only for whoever asks
+
+        mine = self.settings.contexts.get(self._cluster.http.target.context) if self._cluster is not None else None
+        if self.settings.read_only or (mine is not None and mine.read_only):
+            raise SettingsError("asking a node makes a pod for a moment", why="this session changes nothing (read-only)")
+        if self._cluster is None:
+            raise ConnectError("there is no cluster yet", next="r tries again to find one")
+        http = self._cluster.http
+        door = NodeDoor(http.target, http.credentials, self._clock, os.environ)
+        try:
+            found = await door.ask(node)
+        finally:
+            door.close()
+        self._take(Put(found))
+        return found
+
+    def stop_login(self) -> bool:
+        """End the login program that keeps us waiting; says whether there was one."""
+        return self._cluster is not None and self._cluster.http.credentials.stop_waiting()
+
+    def log_in_to_vault(self, show: Callable[[str, str], None]) -> bool:
+        """Let somebody log in to the Vaults that wait for it, at addresses that are shown; says whether there is one."""
+        return self._vaults is not None and self._vaults.ask_person(show)
+
+    async def log_in_here(self) -> None:
+        """Run the login program where it has the terminal, then go on. Raises LoginError."""
+        if self._cluster is None:
+            raise LoginError("there is no login program yet", next="r tries again to find the cluster")
+        await self._cluster.http.credentials.log_in_here()
+        self.retry()
 
     async def _source(self) -> None:
         """Find the target and follow it; a target that cannot be found is looked for again when asked."""
@@ -148,8 +281,50 @@ class Core:
         self._target_problem = None
         hints = dict.fromkeys(name for name in (self.settings.namespace, target.namespace) if name)
         http = make_http(target, self._clock, timeout_s=self.settings.request_timeout_s)
+        of_vault = frozenset(kind for kind in self._kinds if kind.SOURCE == "vault")
         self._cluster = make_cluster(http, self._kinds, self._take, self._clock, hints)
-        await self._cluster.run()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._cluster.run(), name="cluster")
+            tasks.create_task(self._follow_vaults(target.context, of_vault), name="vaults")
+            tasks.create_task(self._follow_beside(http), name="beside")
+
+    async def _follow_beside(self, http: Http) -> None:
+        """Ask what stands beside the cluster, where a check wants to know."""
+        from ztui.sources.beside import Beside  # noqa: PLC0415  after the first paint
+
+        kinds = frozenset(kind for kind in self._kinds if kind.SOURCE == "metrics")
+        self._beside = Beside(http, kinds, self._take, self._clock)
+        await self._beside.run()
+
+    async def _follow_vaults(self, context: str, kinds: frozenset[type[Kind]]) -> None:
+        """Follow the Vaults of the context; settings that name an unusable one cost its checks and nothing else."""
+        from ztui.sources.vault import Vaults  # noqa: PLC0415  after the first paint
+        from ztui.sources.vaulttarget import find_vaults  # noqa: PLC0415  as above
+
+        while kinds:
+            self._again.clear()
+            try:
+                found = await asyncio.to_thread(find_vaults, self.settings, context, os.environ)
+                break
+            except ZtuiError as error:
+                self._vault_problem = error
+                for kind in kinds:
+                    self._take(Hole(kind, Gap(Why.FORBIDDEN, f"vault: login: {error.what}")))
+                await self._again.wait()
+        else:
+            return
+        self._vault_problem = None
+        timeout_s = self.settings.request_timeout_s
+        self._vaults = Vaults(found, kinds, self._take, self._clock, timeout_s=timeout_s, show=self._show)
+        await self._vaults.run()
+
+    def _say_unconnected(self) -> None:
+        """What is served by a source that is not there is known not to be, so that nobody waits for it."""
+        for kind in self._kinds:
+            if kind.SOURCE == "node":  # asked on request only: until then it is known that none was
+                self._take(Whole(kind, frozenset()))
+            elif kind.SOURCE not in {"cluster", "session", "vault", "metrics"}:
+                self._take(Hole(kind, Gap(Why.NOT_CONNECTED, kind.SOURCE)))
 
     def _prepare(self) -> tuple[Target, type[Http], type[Cluster]]:
         from ztui.sources.cluster import Cluster  # noqa: PLC0415  the first paint must not pay for the client
@@ -157,18 +332,49 @@ class Core:
 
         return self._find_target(), Http, Cluster
 
+    async def _keep_records(self) -> None:
+        """Open the records once it is known which cluster this is, then keep a snapshot whenever it is time for one."""
+        await self._identified.wait()
+        await self._open_records()
+        async for _ in self.frames():
+            await self._sweep()
+
+    async def _open_records(self) -> None:
+        """Read the records of this cluster into the store; of a cluster that nobody can name there are none."""
+        health = self._cluster.health() if self._cluster else None
+        if health is not None and self._identified.is_set() and self.cards:
+            for event in await self._diary.open(health.cluster_id or health.server):
+                self._take(event)
+
+    async def _sweep(self, *, now: bool = False) -> None:
+        """Keep a snapshot of a board that rests on everything; ``now`` does not wait for the next one to be due."""
+        frame = self.frame
+        if frame.board is None or not frame.settled or frame.health is None or not self.cards:
+            return
+        for event in await self._diary.note(frame.board, frame.state.now, frame.health, now=now):
+            self._take(event)
+        if now:
+            await self._tick()
+
     def _take(self, event: Event) -> None:
         self._store.apply(event)
         self._stirred.set()
+        # The uid of kube-system names the cluster; whoever may not read it is known by the server's address.
+        if isinstance(event, (Whole, Hole)) and event.kind is Namespace and not self._identified.is_set():
+            reached = isinstance(event, Whole) or event.gap.why is Why.FORBIDDEN
+            if reached and self._cluster is not None and self._cluster.problem is None:
+                self._identified.set()
 
     async def _ticks(self) -> None:
-        last = -TICK_S
+        last, rest = -TICK_S, 0.0
         while True:
             await self._stirred.wait()
-            await self._clock.sleep(max(GATHER_S, last + TICK_S - self._clock.monotonic()))
+            await self._clock.sleep(max(GATHER_S, rest, last + TICK_S - self._clock.monotonic()))
             self._stirred.clear()
             last = self._clock.monotonic()
             await self._tick()
+            # Long judgements are those of a cluster that is still being read: the reading gets its half of the time.
+            rest = self._clock.monotonic() - last
 
     async def _tick(self) -> None:
         """Fold what came, judge it, publish."""
@@ -191,10 +397,22 @@ class Core:
             if self._cluster is None:
                 continue
             health = self._cluster.health()
-            now = (health.freshness, health.problem, tuple((item.state, item.freshness) for item in health.kinds))
-            if now != before or health.silent_s > 10:
+            waiting = health.login_waiting_s is not None
+            kinds = tuple((item.state, item.freshness) for item in health.kinds)
+            links = tuple((item.state, item.freshness, item.problem, item.waiting) for item in self._links())
+            sides = tuple((item.address, item.freshness, item.found, item.problem) for item in self._sides())
+            now = (health.freshness, health.problem, waiting, kinds, links, sides)
+            if now != before or health.silent_s > 10 or waiting:
                 before = now
                 self._publish()
+
+    def _links(self) -> tuple[VaultLink, ...]:
+        if self._vault_problem is not None:
+            return (VaultLink("vault", "", problem=self._vault_problem),)
+        return self._vaults.links() if self._vaults is not None else ()
+
+    def _sides(self) -> tuple[SideLink, ...]:
+        return self._beside.links() if self._beside is not None else ()
 
     def _publish(self, state: State | None = None, board: Board | None = None) -> None:
         found = state or self.frame.state
@@ -207,6 +425,9 @@ class Core:
             len(self._kinds) - loading,
             len(self._kinds),
             self.frame.serial + 1,
+            self._diary.problems,
+            self._links(),
+            self._sides(),
         )
         published, self._published = self._published, asyncio.Event()
         published.set()

@@ -77,14 +77,22 @@ class ForbiddenError(ZtuiError):
 
     exit_code = 3
 
-    def __init__(self, verb: str, resource: str, scope: str = "cluster", *, why: str = "") -> None:
+    def __init__(
+        self,
+        verb: str,
+        resource: str,
+        scope: str = "cluster",
+        *,
+        why: str = "",
+        next: str = "`ztui roles viewer` prints the rights that ztui uses",  # noqa: A002  as in ZtuiError
+    ) -> None:
         self.verb = verb
         self.resource = resource
         self.scope = scope
         super().__init__(
             f"no permission: {verb} {resource} ({scope})",
             why=why,
-            next="`ztui roles viewer` prints the rights that ztui uses",
+            next=next,
         )
 
 
@@ -108,3 +116,31 @@ class DataError(ZtuiError):
 
 def _safe(part: str) -> Clean:
     return clean(redact(part), limit=600)
+
+
+class JournalError(ZtuiError):
+    """What we keep on disk cannot be kept, or is not what we kept."""
+
+    exit_code = 3
+
+
+class ChangeError(ZtuiError):
+    """A change was not made: nothing was sent, or the server said no."""
+
+    exit_code = 3
+
+
+class DriftError(ChangeError):
+    """The object is not any more what the preview showed."""
+
+
+class ConflictError(ChangeError):
+    """Others own fields that a change sets. ``owners`` has for each of them its fields, in words."""
+
+    def __init__(self, what: str, owners: dict[str, tuple[str, ...]], *, where: str = "", why: str = "") -> None:
+        self.owners = owners
+        super().__init__(what, where=where, why=why, next="take the fields over, or change them where they come from")
+
+
+class OutcomeUnknownError(ChangeError):
+    """It was sent and the answer was lost: it must be read back before anything else."""

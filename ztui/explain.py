@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ztui.checks.base import EVERY_VARIANT, Check
 from ztui.kinds.base import Kind
+from ztui.kinds.vaultpaths import paths_of
 
 
 def explanation(card: Check) -> str:
@@ -22,7 +23,9 @@ def explanation(card: Check) -> str:
             lines += [title, f"  {text}", ""]
     kinds = sorted((kind for kind in card.kinds if kind.PLURAL), key=lambda kind: (kind.GROUP, kind.PLURAL))
     lines.append("Rights needed")
-    lines += [f"  {_right(kind)}" for kind in kinds]
+    lines += [f"  {_right(kind)}" for kind in kinds if kind.SOURCE == "cluster"]
+    paths = dict.fromkeys(path for kind in kinds for path in paths_of(kind) if not path.open)
+    lines += [f"  vault: {', '.join(item.capabilities)} {item.path}" for item in paths]
     if card.variants != EVERY_VARIANT:
         lines += ["", f"Applies to {', '.join(card.variants)}; not applicable elsewhere"]
     if card.recipes:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from ztui import __version__
 from ztui.errors import ZtuiError
+from ztui.private import write_private
 from ztui.redact import redact
 from ztui.settings import state_dir
 from ztui.text import Clean, clean, clean_lines, plain
@@ -47,15 +46,10 @@ def trace(error: BaseException) -> list[Clean]:
 def _write(error: BaseException, environ: Mapping[str, str]) -> str:
     lines = [f"ztui {__version__}", datetime.now(UTC).isoformat(timespec="seconds"), *trace(error)]
     try:
-        folder = state_dir(environ)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = Path(folder) / f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.txt"
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write("\n".join(lines) + "\n")
+        name = f"crash-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.txt"
+        return str(write_private(state_dir(environ), name, "\n".join(lines) + "\n"))
     except OSError:
         return ""
-    return str(path)
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:

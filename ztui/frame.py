@@ -6,7 +6,7 @@ import msgspec
 
 from ztui.board import Board
 from ztui.errors import ZtuiError
-from ztui.health import Health
+from ztui.health import Health, SideLink, VaultLink
 from ztui.view import State
 
 
@@ -14,6 +14,7 @@ class Frame(msgspec.Struct, frozen=True):
     """All that a reader needs at one moment. ``board`` is ``None`` before the first tick, ``health`` before a target is found.
 
     ``problem`` is what keeps us from having a target at all. ``loaded`` of ``kinds`` have been read or are known unreadable.
+    ``notes`` say what is wrong with our own records.
     """
 
     state: State = State()
@@ -23,6 +24,9 @@ class Frame(msgspec.Struct, frozen=True):
     loaded: int = 0
     kinds: int = 0
     serial: int = 0
+    notes: tuple[str, ...] = ()
+    vaults: tuple[VaultLink, ...] = ()
+    sides: tuple[SideLink, ...] = ()
 
     @property
     def settled(self) -> bool:

@@ -34,7 +34,11 @@ class KindHealth(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The connection at one moment. ``problem`` is what keeps it from working, ``cluster_id`` the uid of ``kube-system``."""
+    """The connection at one moment. ``problem`` is what keeps it from working, ``cluster_id`` the uid of ``kube-system``.
+
+    ``login_program`` is the name of the program that logs in, where there is one; ``login_waiting_s`` is for how long it has been
+    running, None while it is not.
+    """
 
     freshness: Freshness = Freshness.CONNECTING
     problem: ZtuiError | None = None
@@ -50,3 +54,34 @@ class Health(msgspec.Struct, frozen=True):
     requests: int = 0
     kinds: tuple[KindHealth, ...] = ()
     warnings: tuple[str, ...] = ()
+    login_program: str = ""
+    login_waiting_s: float | None = None
+
+
+class VaultLink(msgspec.Struct, frozen=True):
+    """The connection to one Vault. ``token_left_s`` is None for a token without an end, or one that nothing is known of."""
+
+    name: str
+    address: str
+    state: str = ""
+    freshness: Freshness = Freshness.CONNECTING
+    silent_s: float = 0.0
+    user: str = ""
+    token_left_s: float | None = None
+    renewable: bool = False
+    problem: ZtuiError | None = None
+    waiting: bool = False
+    requests: int = 0
+    warnings: tuple[str, ...] = ()
+
+
+class SideLink(msgspec.Struct, frozen=True):
+    """The connection to what stands beside the cluster: metrics, alerts or logs. ``found`` says whether there is one."""
+
+    name: str
+    address: str = ""
+    freshness: Freshness = Freshness.CONNECTING
+    silent_s: float = 0.0
+    found: bool = True
+    problem: ZtuiError | None = None
+    requests: int = 0

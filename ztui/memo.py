@@ -10,37 +10,42 @@ Runs in the judge thread; holds no cluster state of its own.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable
+from typing import Any, Final
 
 from ztui.kinds.base import Kind
+from ztui.limits import Limits
 from ztui.view import Key, State, UndeclaredReadError, View
 
 Node = tuple[Callable[..., Any], tuple[Hashable, ...]]
 """A function and its arguments: the name of one derived value."""
 
+MANY: Final = 32
+"""From how many values that an entry read on it keeps their order as a table."""
+
 
 class _Entry:
-    __slots__ = ("changed", "inputs", "kinds", "nodes", "value", "verified")
+    __slots__ = ("changed", "inputs", "kinds", "nodes", "order", "stale", "value")
 
     def __init__(self) -> None:
         self.value: Any = None
         self.inputs: frozenset[Key] = frozenset()
         self.nodes: tuple[Node, ...] = ()
         self.kinds: frozenset[type[Kind]] = frozenset()
+        self.order: dict[Node, int] | None = None
         self.changed = 0
-        self.verified = 0
+        self.stale = False
 
 
 class Memo:
-    """The derived values of one cluster."""
+    """The derived values of one cluster, judged with one set of limits."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  an immutable value
+        self._limits = limits
         self._state = State()
         self._revision = 0
         self._entries: dict[Node, _Entry] = {}
         self._readers: defaultdict[Key | Node, set[Node]] = defaultdict(set)
-        self._input_changed: dict[Key, int] = {}
         self._suspects: set[Node] = set()
         self._stack: list[tuple[set[Key], dict[Node, None], frozenset[type[Kind]] | None]] = []
         self.computed = 0
@@ -53,7 +58,7 @@ class Memo:
         front: list[Key | Node] = []
         for key in state.touched:
             if key in self._readers:
-                self._input_changed[key] = self._revision
+                self._outdate(key)
                 front.append(key)
         while front:
             for reader in self._readers.get(front.pop(), ()):
@@ -91,22 +96,46 @@ class Memo:
         entry = self._entries.pop(node, None)
         self._suspects.discard(node)
         if entry is not None:
+            self._outdate(node)
             self._unread(node, entry)
 
+    def release(self, function: Callable[..., Any], arguments: tuple[Hashable, ...]) -> None:
+        """Drop a value that a reader outside asked for, with everything that was only kept for it."""
+        front: list[Node] = [(function, arguments)]
+        while front:
+            node = front.pop()
+            entry = self._entries.get(node)
+            if entry is not None and not self._readers.get(node):
+                self.forget(*node)
+                front += entry.nodes
+
     def _holds(self, node: Node, entry: _Entry) -> bool:
-        if any(self._input_changed.get(key, 0) > entry.verified for key in entry.inputs):
+        """Whether nothing that the value was made of has changed; what may have is settled first, in the order it was read."""
+        if entry.stale or not all(self._settles(entry, below) for below in self._doubtful(entry)):
             return False
-        for below in entry.nodes:
-            found = self._entries.get(below)
-            if found is None:
-                return False
-            if below in self._suspects and not self._holds(below, found):
-                self._compute(below, found, None)
-            if self._entries[below].changed > entry.verified:
-                return False
-        entry.verified = self._revision
         self._suspects.discard(node)
         return True
+
+    def _settles(self, entry: _Entry, below: Node) -> bool:
+        """Bring one value up to date; whether the entry that read it still holds."""
+        found = self._entries.get(below)
+        if found is None:
+            return False
+        if below in self._suspects and not self._holds(below, found):
+            self._compute(below, found, None)
+        return not entry.stale
+
+    def _doubtful(self, entry: _Entry) -> Iterable[Node]:
+        """What an entry read that may have changed: found from the smaller side, so that an event costs what it touches."""
+        order = entry.order
+        if order is None:
+            return [below for below in entry.nodes if below in self._suspects]
+        return sorted(order.keys() & self._suspects, key=order.__getitem__)
+
+    def _outdate(self, key: Key | Node) -> None:
+        """Tell whoever read this that it is another now."""
+        for reader in self._readers.get(key, ()):
+            self._entries[reader].stale = True
 
     def _compute(self, node: Node, entry: _Entry | None, allowed: frozenset[type[Kind]] | None) -> Any:
         function, arguments = node
@@ -114,7 +143,7 @@ class Memo:
         nodes: dict[Node, None] = {}
         self._stack.append((inputs, nodes, allowed))
         try:
-            value = function(View(self._state, allowed=allowed, read=inputs, derivation=self), *arguments)
+            value = function(View(self._state, allowed=allowed, read=inputs, derivation=self, limits=self._limits), *arguments)
         finally:
             self._stack.pop()
         self.computed += 1
@@ -125,12 +154,14 @@ class Memo:
             self._unread(node, entry)
             if value != entry.value:
                 entry.changed = self._revision
+                self._outdate(node)
             else:
                 value = entry.value
         entry.value = value
-        entry.verified = self._revision
+        entry.stale = False
         entry.inputs = frozenset(inputs)
         entry.nodes = tuple(nodes)
+        entry.order = {below: at for at, below in enumerate(nodes)} if len(nodes) > MANY else None
         below = (self._entries[name].kinds for name in nodes if name in self._entries)
         entry.kinds = frozenset(key[0] for key in inputs if isinstance(key[0], type)).union(*below)
         for key in (*entry.inputs, *entry.nodes):
@@ -145,4 +176,3 @@ class Memo:
                 readers.discard(node)
                 if not readers:
                     del self._readers[key]
-                    self._input_changed.pop(key, None)

@@ -10,14 +10,15 @@ from typing import Any, Final
 
 import msgspec
 
-from ztui import __version__
+from ztui import __version__, printing
 from ztui.board import Board
 from ztui.checks.base import Check, CheckId, Evidence, Finding, Status
 from ztui.checks.rows import row_of
 from ztui.frame import Frame
 from ztui.kinds.base import Ref
 from ztui.score import Cell, PhaseResult, RowResult, RowStatus, Verdict
-from ztui.text import clean
+from ztui.text import clean, mark_name
+from ztui.waivers import fingerprint
 from ztui.words import ASCII_GLYPHS, GLYPHS, ROW_STATUS, evidence_text, gap_text, next_step, sentence, verdict_text
 
 SCHEMA: Final = "ztui.assessment"
@@ -68,7 +69,7 @@ def document(frame: Frame, cards: Cards, scope: Scope) -> dict[str, Any]:
             "version": clean(health.server_version) if health else "",
             "platform": board.platform.variant,
         },
-        "namespace": scope.namespace,
+        "namespace": clean(scope.namespace) if scope.namespace is not None else None,
         "phase": board.phase,
         "maturity": round(board.maturity, 4),
         "confidence": round(board.confidence, 4),
@@ -91,12 +92,12 @@ def document(frame: Frame, cards: Cards, scope: Scope) -> dict[str, Any]:
 
 def as_json(frame: Frame, cards: Cards, scope: Scope) -> str:
     """The document as indented JSON."""
-    return msgspec.json.format(msgspec.json.encode(document(frame, cards, scope)), indent=2).decode() + "\n"
+    return printing.as_json(document(frame, cards, scope))
 
 
 def as_yaml(frame: Frame, cards: Cards, scope: Scope) -> str:
     """The document as YAML."""
-    return msgspec.yaml.encode(document(frame, cards, scope)).decode()
+    return printing.as_yaml(document(frame, cards, scope))
 
 
 def as_short(frame: Frame, cards: Cards, scope: Scope, *, ascii_only: bool = False) -> str:
@@ -146,6 +147,25 @@ def as_plain(frame: Frame, cards: Cards, scope: Scope) -> str:
             verdict = board.verdicts[card.id]
             lines.append(f"Check {card.id}, {card.title}: {verdict.status}. {verdict_text(verdict, card)}.")
     return "\n".join(lines) + "\n"
+
+
+def as_changes(before: Board, frame: Frame, cards: Cards, scope: Scope, *, as_json: bool = False) -> str:
+    """A line for each verdict in scope that differs from the board before; empty where none does."""
+    board, lines = _board(frame), []
+    time = f"{frame.state.now:%Y-%m-%dT%H:%M:%SZ}"
+    for item in scope.rows(board):
+        for card in _checks(cards, item.row.id, scope):
+            old, new = before.verdicts[card.id], board.verdicts[card.id]
+            was, text = verdict_text(old, card), verdict_text(new, card)
+            if (old.status, was) == (new.status, text):
+                continue
+            if as_json:
+                change = {"time": time, "check": card.id, "was": str(old.status), "status": str(new.status), "reason": text}
+                lines.append(msgspec.json.encode(change).decode())
+            else:
+                moved = f"{old.status} -> {new.status}" if old.status != new.status else str(new.status)
+                lines.append(f"{time} {card.id} {moved}: {text}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 FORMATS: Final[dict[str, Callable[[Frame, Cards, Scope], str]]] = {
@@ -204,22 +224,27 @@ def _check(board: Board, card: Check, verdict: Verdict) -> dict[str, Any]:
         "title": card.title,
         "severity": card.severity,
         "gate": card.gate,
+        "why": clean(card.part("Why")),
+        "rule": clean(card.part("Rule")),
+        "source": clean(card.part("Source")),
         "status": str(verdict.status),
         "score": round(verdict.score, 4),
         "reason": verdict_text(verdict, card),
         "counts": verdict.counts,
+        "waived": verdict.waived,
         "addon_counts": verdict.addon,
         "ratio": {"of": verdict.ratio[1], "passed": verdict.ratio[0]} if verdict.ratio else None,
         "unknown": [{"what": clean(what), "why": str(gap.why), "detail": gap_text(gap)} for what, gap in verdict.gaps],
         "errors": [clean(item) for item in verdict.errors],
         "maps": list(card.maps),
         "fixes": list(card.recipes),
-        "findings": [_finding(cell, finding) for cell, finding in board.findings(card.id)],
+        "findings": [_finding(card, cell, finding) for cell, finding in board.findings(card.id)],
     }
 
 
-def _finding(cell: Cell, finding: Finding) -> dict[str, Any]:
+def _finding(card: Check, cell: Cell, finding: Finding) -> dict[str, Any]:
     return {
+        "fingerprint": fingerprint(card.id, finding),
         "status": str(finding.status),
         "object": _ref(finding.on),
         "reason": finding.reason.code,
@@ -227,6 +252,7 @@ def _finding(cell: Cell, finding: Finding) -> dict[str, Any]:
         "next": next_step(finding),
         "addon": cell.addon or finding.addon,
         "attested": finding.attested,
+        "waived": clean(finding.note) if finding.accepted == "waived" else "",
         "evidence": [_evidence(item) for item in finding.evidence],
         "evidence_count": finding.seen,
     }
@@ -237,7 +263,7 @@ def _ref(ref: Ref) -> dict[str, str]:
 
 
 def _evidence(item: Evidence) -> dict[str, Any]:
-    return {"object": _ref(item.ref), "path": item.path, "text": evidence_text(item), "version": clean(item.version)}
+    return {"object": _ref(item.ref), "path": clean(item.path), "text": evidence_text(item), "version": clean(item.version)}
 
 
 def _checks(cards: Cards, row_id: str, scope: Scope) -> list[Check]:
@@ -249,7 +275,7 @@ def _wide(board: Board, card: Check, glyphs: Mapping[Status, str]) -> list[str]:
     for cell, finding in board.findings(card.id):
         if finding.status in {Status.PASS, Status.NA}:
             continue
-        where = clean(str(finding.on))
+        where = mark_name(str(finding.on))
         bucket = "  (add-on, not scored)" if cell.addon or finding.addon else ""
         lines.append(f"          {glyphs[finding.status]} {where}: {sentence(finding)}{bucket}")
         step = next_step(finding)

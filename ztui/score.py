@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from ztui.checks.base import FOLD, Check, CheckId, Finding, Status
-from ztui.checks.rows import PHASES, ROWS, SHARES, VAULT_ONLY, Row
+from ztui.checks.base import FOLD, Bands, Check, CheckId, Finding, Status
+from ztui.checks.rows import PHASES, ROWS, SHARES, VAULT_ONLY, Row, is_of_vault
 from ztui.view import Gap
 
 GapNote = tuple[str, Gap]
@@ -34,7 +34,8 @@ class Verdict(msgspec.Struct, frozen=True):
     """A check's folded status.
 
     ``counts`` are findings by status, ``addon`` the same for add-on namespaces, ``ratio`` is (numerator, denominator) of a ratio
-    check, ``gaps`` say why it is unknown, ``attested`` that a pass rests on an owner's word.
+    check, ``gaps`` say why it is unknown, ``attested`` that a pass rests on an owner's word, ``waived`` counts findings that
+    somebody accepted; they are among the passed ones.
     """
 
     check: CheckId
@@ -46,6 +47,7 @@ class Verdict(msgspec.Struct, frozen=True):
     ratio: tuple[int, int] | None = None
     attested: bool = False
     errors: tuple[str, ...] = ()
+    waived: int = 0
 
 
 class RowStatus(StrEnum):
@@ -59,6 +61,9 @@ class RowStatus(StrEnum):
     NA = "n/a"
     UNASSESSED = "not assessed"
 
+
+ACCEPTED: Final = 0.9
+"""What a check is worth at most while a finding of it is waived or attested."""
 
 DONE: Final = frozenset({RowStatus.ACHIEVED, RowStatus.ATTESTED, RowStatus.NA})
 
@@ -104,15 +109,23 @@ class Tally:
         self.gaps: Counter[GapNote] = Counter()
         self.errors: Counter[str] = Counter()
         self.attested = 0
+        self.waived = 0
+        self.sworn = 0
+        self.halves = 0
 
     def add(self, cell: Cell, sign: int = 1) -> None:
         """Count a cell, or with ``sign=-1`` take it away again."""
         for finding in cell.findings:
             addon = cell.addon or finding.addon
-            (self.addon if addon else self.counts)[finding.status] += sign
+            # Who accepts a finding answers for it: it gates nothing, and costs a tenth of the weight.
+            status = Status.PASS if finding.accepted == "waived" else finding.status
+            (self.addon if addon else self.counts)[status] += sign
             if not addon:
-                self.aside[finding.status] += sign * (not finding.counted)
+                self.waived += sign * (finding.accepted == "waived")
+                self.sworn += sign * (finding.accepted == "attested")
+                self.aside[status] += sign * (not finding.counted)
                 self.attested += sign * finding.attested
+                self.halves += sign * finding.half
                 if finding.why is not None:
                     self.gaps[finding.reason.code, finding.why] += sign
         if not cell.addon:
@@ -139,13 +152,14 @@ class Tally:
         return Verdict(
             self.card.id,
             status,
-            score,
+            min(score, ACCEPTED) if self.waived or self.sworn else score,
             {str(key): value for key, value in counts.items()},
             {str(key): value for key, value in (+self.addon).items()},
             gaps,
             ratio,
             self.attested > 0 and status in {Status.PASS, Status.WARN},
             errors,
+            self.waived,
         )
 
     def _fold(self, counts: Counter[Status], unread: int) -> Status:
@@ -160,26 +174,49 @@ class Tally:
         bands = self.card.ratio
         assert bands is not None  # noqa: S101  the caller looked
         aside = +self.aside
-        good = counts[Status.PASS] - aside[Status.PASS]
+        whole = counts[Status.PASS] - aside[Status.PASS]
+        good = whole + self.halves / 2
         bad = counts[Status.WARN] + counts[Status.FAIL] - aside[Status.WARN] - aside[Status.FAIL]
         open_ = counts[Status.UNKNOWN] - aside[Status.UNKNOWN]
-        total = good + bad + open_
+        total = whole + bad + open_
         if bands.any_fail and counts[Status.FAIL]:
             worst = good / total if total else 0.0
-            return Status.FAIL, min(0.49, worst * 0.49), (good, total)
+            return Status.FAIL, min(0.49, worst * 0.49), (whole, total)
         if unread > 0:
-            return Status.UNKNOWN, 0.0, (good, total)
+            return Status.UNKNOWN, 0.0, (whole, total)
         if not total:
             status = self._fold(counts, unread)
             return status, _SCORES[status], None
         low, high = good / total, (good + open_) / total
-        band = _band_of(low, bands.pass_at, bands.warn_at)
-        if band is not _band_of(high, bands.pass_at, bands.warn_at):
-            return Status.UNKNOWN, 0.0, (good, total)
-        score = _banded(low, bands.pass_at, bands.warn_at)
+        if bands.fail_above is not None:
+            return self._share(bands, (whole, counts[Status.FAIL] - aside[Status.FAIL], open_, total))
+        weak = (counts[Status.WARN] - aside[Status.WARN]) / total if bands.weak else 0.0
+        band = _band_of(low, weak, bands)
+        if band is not _band_of(high, weak, bands):
+            return Status.UNKNOWN, 0.0, (whole, total)
+        score = _banded(low if band is Status.PASS else low + weak, bands.pass_at, bands.warn_at, best=band)
         if band is Status.PASS and aside[Status.WARN]:
-            return Status.WARN, 0.89, (good, total)
-        return band, score, (good, total)
+            return Status.WARN, 0.89, (whole, total)
+        return band, score, (whole, total)
+
+    def _share(self, bands: Bands, figures: tuple[int, int, int, int]) -> tuple[Status, float, tuple[int, int]]:
+        """The band where the share of failures decides: what is open may fail or pass."""
+        good, bad, open_, total = figures
+        aside = +self.aside
+        worst = _share_band(bands, good, bad + open_, total)
+        if worst is not _share_band(bands, good + open_, bad, total):
+            return Status.UNKNOWN, 0.0, (good, total)
+        if worst is Status.PASS and aside[Status.WARN]:
+            worst = Status.WARN
+        score = {Status.PASS: 1.0, Status.WARN: 0.5 + 0.39 * good / total}.get(worst, 0.49 * good / total)
+        return worst, score, (good, total)
+
+
+def _share_band(bands: Bands, good: int, bad: int, total: int) -> Status:
+    assert bands.fail_above is not None  # noqa: S101  the caller looked
+    if bad / total > bands.fail_above:
+        return Status.FAIL
+    return Status.PASS if not bad and good / total >= bands.pass_at else Status.WARN
 
 
 def rows_of(verdicts: Mapping[CheckId, Verdict], cards: Mapping[CheckId, Check], *, strict: bool, vault: bool) -> list[RowResult]:
@@ -225,15 +262,16 @@ _SCORES: Final = {
 _UNREAD: Final = frozenset({Status.UNKNOWN, Status.ERROR})
 
 
-def _band_of(ratio: float, pass_at: float, warn_at: float) -> Status:
-    if ratio >= pass_at:
+def _band_of(ratio: float, weak: float, bands: Bands) -> Status:
+    if ratio >= bands.pass_at:
         return Status.PASS
-    return Status.WARN if ratio >= warn_at else Status.FAIL
+    return Status.WARN if ratio + weak >= bands.warn_at else Status.FAIL
 
 
-def _banded(ratio: float, pass_at: float, warn_at: float) -> float:
-    if ratio >= pass_at:
+def _banded(ratio: float, pass_at: float, warn_at: float, *, best: Status) -> float:
+    if best is Status.PASS:
         return 1.0
+    ratio = min(ratio, pass_at)
     if ratio >= warn_at:
         return 0.5 + 0.39 * (ratio - warn_at) / (pass_at - warn_at)
     return 0.49 * ratio / warn_at if warn_at else 0.0
@@ -245,7 +283,8 @@ def _row(
     wanted = [CheckId(item) for item in row.required if vault or item not in VAULT_ONLY]
     required = [verdicts[item] for item in wanted if item in verdicts]
     missing = tuple(item for item in wanted if item not in cards)
-    mine = [verdicts[item] for item, card in cards.items() if card.row == row.id and item in verdicts]
+    of_row = (item for item, card in cards.items() if card.row == row.id and (vault or not is_of_vault(item)))
+    mine = [verdicts[item] for item in of_row if item in verdicts]
     counts = Counter(str(item.status) for item in mine)
     weights = {item.check: cards[item.check].weight * (1.0 if item.check in wanted else 0.5) for item in mine}
     scored = [item for item in mine if item.status is not Status.NA]

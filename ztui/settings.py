@@ -6,10 +6,8 @@ file, line and the nearest known key. A wrong flag is the user's own line and ra
 
 from __future__ import annotations
 
-import difflib
 import re
 import stat
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -39,6 +37,33 @@ class ContextSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prod: bool = False
     read_only: bool = False
     vault_addr: str | None = None
+    metrics_url: str | None = None
+    alertmanager_url: str | None = None
+    logs_url: str | None = None
+
+
+class VaultSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One Vault or OpenBao. It belongs to the named contexts, to all where none is named.
+
+    ``login`` is how to get a token; ``token`` takes it from ``token_file``, else from where the vault command does.
+    ``secret_file`` holds what most other logins need: a secret id, a password, a JSON web token. ``oidc`` is a person's login in
+    a browser, which comes back to ``callback_port`` of this machine. ``also`` are addresses that it may redirect to, ``budget``
+    how many requests one round of reading may take.
+    """
+
+    address: str
+    contexts: tuple[str, ...] = ()
+    namespaces: tuple[str, ...] = ()
+    ca_file: str | None = None
+    also: tuple[str, ...] = ()
+    login: Literal["token", "kubernetes", "jwt", "approle", "userpass", "oidc"] = "token"
+    mount: str = ""
+    role: str = ""
+    user: str = ""
+    token_file: str = ""
+    secret_file: str = ""
+    callback_port: Annotated[int, msgspec.Meta(ge=1024, le=65_535)] = 8250
+    budget: Annotated[int, msgspec.Meta(ge=10, le=100_000)] = 2000
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,10 +87,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_cluster_admins: Annotated[int, msgspec.Meta(ge=0)] = 5
     max_token_age_s: Annotated[int, msgspec.Meta(ge=0)] = 28_800
     max_idle_s: Annotated[int, msgspec.Meta(ge=0)] = 1_800
+    secure_boot_labels: tuple[str, ...] = ("feature.node.kubernetes.io/custom-secureboot", "ztui.io/secure-boot")
     strict: bool = False
     platform_namespaces: tuple[str, ...] = ()
     include_addons: bool = False
     contexts: dict[str, ContextSettings] = {}
+    vaults: dict[str, VaultSettings] = {}
     prod_patterns: tuple[str, ...] = ()
     attestations: str | None = None
     exec_policy: Policy = "ask"
@@ -168,7 +195,7 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> dict[s
     values: dict[str, object] = {}
     for variable, text in environ.items():
         name = variable.removeprefix("ZTUI_").lower()
-        if not variable.startswith("ZTUI_") or name not in _FIELDS or name in {"contexts", "keymap"}:
+        if not variable.startswith("ZTUI_") or name not in _FIELDS or name in {"contexts", "keymap", "vaults"}:
             continue
         raw: object = text
         if isinstance(_FIELDS[name].default, bool):
@@ -200,6 +227,8 @@ _BOOLEANS: Final = {
 def _from_file(path: Path, problems: list[str], *, must_exist: bool) -> dict[str, object]:
     try:
         text = _read(path)
+        import tomllib  # noqa: PLC0415  most users have no file, and the first paint waits for this module
+
         table = tomllib.loads(text)
     except FileNotFoundError:
         if must_exist:
@@ -300,6 +329,8 @@ def _problem(at: str, error: Exception, outcome: str) -> str:
 
 
 def _suggest(name: str, known: Mapping[str, object], before: str = "") -> str:
+    import difflib  # noqa: PLC0415  only a mistake pays for it
+
     near = difflib.get_close_matches(name, known, n=1)
     return f"{before}did you mean {near[0]}?" if near else ""
 

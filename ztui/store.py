@@ -113,7 +113,7 @@ class Store:
                 at = (what.namespace, what.name)
                 self._broken.setdefault(kind, {})[at] = what.why
                 self._pending.setdefault(kind, {})[at] = GONE
-                self._touch_gap(kind, what.namespace)
+                self._touch_gap(kind, _place(kind, what.namespace))
 
     def tick(self, now: datetime) -> State:
         """Make the state of now from the last one and everything that came since."""
@@ -134,11 +134,11 @@ class Store:
         return self._broken.get(kind, {})
 
     def _set_gap(self, kind: type[Kind], scope: str, gap: Gap | None) -> None:
-        if scope == EVERYWHERE:
+        if scope == EVERYWHERE and gap is None:
             for key in [key for key in self._gaps if key[0] is kind and key[1] != EVERYWHERE]:
-                if gap is None:
-                    del self._gaps[key]
-        if self._gaps.get((kind, scope), LOADING) != gap:
+                self._touch_gap(*key)
+                del self._gaps[key]
+        if (kind, scope) not in self._gaps or self._gaps[kind, scope] != gap:
             self._touch_gap(kind, scope)
         self._gaps[kind, scope] = gap
 
@@ -159,7 +159,7 @@ class Store:
     def _mend(self, kind: type[Kind], at: At) -> None:
         broken = self._broken.get(kind)
         if broken and broken.pop(at, None) is not None:
-            self._touch_gap(kind, at[0])
+            self._touch_gap(kind, _place(kind, at[0]))
 
     def _sweep(self, kind: type[Kind], keep: frozenset[At], scope: str) -> None:
         pending = self._pending.setdefault(kind, {})
@@ -178,13 +178,20 @@ class Store:
         """The gaps with the malformed objects in, and with the kinds that nobody has heard of for too long."""
         gaps = dict(self._gaps)
         for kind, broken in self._broken.items():
-            if broken and gaps.get((kind, EVERYWHERE), LOADING) is None:
+            whole = gaps.get((kind, EVERYWHERE), LOADING)
+            if broken and whole is None:
                 gaps[kind, SOMEWHERE] = _malformed(broken)
-                for namespace in {at[0] for at in broken}:
-                    gaps[kind, namespace] = _malformed({at: why for at, why in broken.items() if at[0] == namespace})
+            for place in {_place(kind, namespace) for namespace, _ in broken}:
+                if gaps.get((kind, place), whole) is None:
+                    gaps[kind, place] = _malformed({at: why for at, why in broken.items() if _place(kind, at[0]) == place})
         if self._lost:
             gaps = {key: self._lost.get(key[0], gap) for key, gap in gaps.items()}
         return gaps
+
+
+def _place(kind: type[Kind], namespace: str) -> str:
+    """Where a broken object leaves a gap: an object of a namespaced kind that does not tell its namespace may be in any."""
+    return EVERYWHERE if kind.NAMESPACED and not namespace else namespace
 
 
 def _malformed(broken: Mapping[At, str]) -> Gap:
@@ -213,7 +220,10 @@ def _folded(
                 continue
         touched.update(((kind,), (kind, namespace), (kind, namespace, name)))
     merged: dict[str, Partition] = {**parts, **found}
-    return {namespace: part for namespace, part in merged.items() if part}
+    for namespace, changed in found.items():
+        if not changed:
+            del merged[namespace]
+    return merged
 
 
 def _same_but_version(old: Kind, new: Kind) -> bool:

@@ -88,6 +88,11 @@ def looks_alike(text: str) -> bool:
     return not text.isascii() or text != text.strip()
 
 
+def mark_name(text: str) -> Clean:
+    """A name for people to read: one that another could look like says so."""
+    return Clean(f"{clean(text)} ≠ ASCII") if looks_alike(text) else clean(text)
+
+
 def plain(text: str, encoding: str | None = None) -> str:
     """Show ``text`` on an output that may not know all its characters: what it cannot encode becomes an escape."""
     target = encoding or sys.stdout.encoding or "ascii"

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ztui import __version__, report, roles
 from ztui.checks.base import Check, CheckId, Status, catalogue
@@ -17,20 +17,38 @@ from ztui.checks.rows import row
 from ztui.core import Core
 from ztui.errors import ConnectError, SettingsError, ZtuiError
 from ztui.explain import explanation
+from ztui.fatal import say
+from ztui.formats.junit import as_junit
+from ztui.formats.page import as_html
+from ztui.formats.sarif import as_sarif
+from ztui.formats.sheet import as_csv
 from ztui.frame import Frame
-from ztui.settings import Settings, cache_dir, config_path, state_dir
-from ztui.targets import target_finder
-from ztui.text import clean, plain
+from ztui.kinds.workload import Namespace
+from ztui.panes.health import side_words, vault_words
+from ztui.printing import as_columns, as_data, as_json, out
+from ztui.settings import Settings, cache_dir, config_path, settings_schema, state_dir
+from ztui.settling import read, settled
+from ztui.targets import Finder, records_folder, target_finder
+from ztui.text import clean
+from ztui.view import View
 from ztui.words import gap_text
+
+if TYPE_CHECKING:
+    from ztui.kinds.vault import VaultMount
+    from ztui.sources.vaulttarget import VaultTarget
 
 EXIT_THRESHOLD: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_NOT_ASSESSED: Final = 3
+BASELINE_LIMIT_BYTES: Final = 256 * 1024 * 1024
 
 
 def check(found: argparse.Namespace, settings: Settings) -> int:
     """Assess once and print."""
     scope = _scope(found, settings)
+    known = _baseline(found)
+    if found.watch:
+        return _watch(found, settings, scope)
     # All checks, whatever part of the report is asked for: a row is judged by all of its checks.
     frame = _assess(found, settings, catalogue())
     if not _judged(frame):
@@ -39,12 +57,43 @@ def check(found: argparse.Namespace, settings: Settings) -> int:
     _warn_unreadable(frame)
     if found.fail_under is not None and frame.board is not None and frame.board.phase < found.fail_under:
         return EXIT_THRESHOLD
-    return 0
+    return EXIT_THRESHOLD if known is not None and _tell_new(frame, scope, known) else 0
+
+
+def _baseline(found: argparse.Namespace) -> frozenset[str] | None:
+    """What was known to fail; ``None`` where nobody asks for what is new. Read first: a wrong file must not cost a run."""
+    if found.fail_on is None and found.baseline is None:
+        return None
+    if found.fail_on is None or found.baseline is None:
+        msg = "--fail-on new and --baseline FILE belong together"
+        raise SettingsError(msg, where="ztui check")
+    from ztui.formats.baseline import baseline  # noqa: PLC0415  only pipelines need it
+
+    path = Path(found.baseline)
+    try:
+        size = path.stat().st_size if path.is_file() else -1
+        raw = path.read_bytes() if 0 <= size <= BASELINE_LIMIT_BYTES else b""
+    except OSError as error:
+        msg = "the baseline cannot be read"
+        raise SettingsError(msg, where=clean(str(path)), why=clean(str(error))) from error
+    return baseline(raw, str(path))
+
+
+def _tell_new(frame: Frame, scope: report.Scope, known: frozenset[str]) -> bool:
+    """Name on stderr what fails and did not before; returns whether there is any."""
+    from ztui.formats.baseline import new_since  # noqa: PLC0415  only pipelines need it
+    from ztui.formats.listing import place  # noqa: PLC0415  only pipelines need it
+
+    new = new_since(report.document(frame, catalogue(), scope), known)
+    for item, finding in new:
+        sys.stderr.write(f"ztui: new: {item.check['id']} {place(finding)}: {finding['message']}\n")
+    return bool(new)
 
 
 def plain_report(found: argparse.Namespace, settings: Settings) -> int:
     """What a terminal that cannot show the console gets instead."""
-    found.output, found.fail_under, found.phase, found.row, found.check = "table", None, None, None, []
+    found.output, found.fail_under, found.phase, found.row, found.check, found.watch = "table", None, None, None, [], False
+    found.fail_on, found.baseline = None, None
     return check(found, settings)
 
 
@@ -60,29 +109,217 @@ def explain(found: argparse.Namespace, settings: Settings) -> int:
 
 def who_can(found: argparse.Namespace, settings: Settings) -> int:
     """Print who may do something, and by which path."""
-    from ztui.whocan import KINDS, answer  # noqa: PLC0415  only this verb needs it
+    from ztui.whocan import KINDS, STEPS, answer  # noqa: PLC0415  only this verb needs it
 
-    with target_finder(found, settings) as (finder, mine):
-        frame = asyncio.run(_settle(Core(mine, finder, cards={}, also=KINDS), mine.wait_s, quiet=True))
-    problem = frame.problem or (frame.health.problem if frame.health else None)
-    if problem is not None:
-        raise problem
-    text, complete = answer(frame.state, found.verb, found.resource, found.name, settings.namespace, found.output)
+    kinds = KINDS | STEPS if found.steps else KINDS
+    frame = read(found, settings, kinds)
+    text, complete = answer(
+        frame.state, found.verb, found.resource, found.name, settings.namespace, found.output, steps=found.steps
+    )
     out(text)
     if not complete:
-        sys.stderr.write("ztui: not all roles and bindings could be read: there may be more\n")
+        sys.stderr.write("ztui: not everything that grants rights could be read: there may be more\n")
         return EXIT_NOT_ASSESSED
+    return 0
+
+
+def fix(found: argparse.Namespace, settings: Settings) -> int:
+    """Print what would mend a finding and what that would do; with ``--apply`` ask, and do it."""
+    from ztui.fixing import run  # noqa: PLC0415  only this verb needs it
+
+    card = _card(found.id)
+    with target_finder(found, settings) as (finder, mine):
+        text, status = run(found, mine, finder, card)
+    out(text)
+    return status
+
+
+def node(found: argparse.Namespace, settings: Settings) -> int:
+    """Ask a node itself, and print what it says."""
+    from ztui.kinds.nodereport import lines  # noqa: PLC0415  only this verb needs them
+    from ztui.kinds.workload import Node  # noqa: PLC0415  as above
+
+    async def ask(core: Core, wait_s: float) -> int:
+        async with core.open():
+            frame = await core.settled(wait_s)
+            problem = frame.problem or (frame.health.problem if frame.health else None)
+            if problem is not None:
+                raise problem
+            if frame.state.gap(Node) is None and found.name not in frame.state.objects.get(Node, {}).get("", {}):
+                msg = f"there is no node {found.name}"
+                raise SettingsError(msg, where="ztui node", next="kubectl get nodes lists them")
+            report = await core.ask_node(found.name)
+            out("".join(f"{clean(line)}\n" for line in lines(report)))
+            return 0
+
+    with target_finder(found, settings) as (finder, mine):
+        return asyncio.run(ask(Core(mine, finder, cards={}, also=frozenset({Node})), mine.wait_s))
+
+
+def can_reach(found: argparse.Namespace, settings: Settings) -> int:
+    """Print whether one end may talk to another, and what decides on each side."""
+    from ztui.canreach import KINDS, answer  # noqa: PLC0415  only this verb needs it
+    from ztui.engines.reachask import NoSuchEndError  # noqa: PLC0415  the same
+    from ztui.panes.reach import split_question  # noqa: PLC0415  the same
+
+    src, dst, port = split_question(f"{found.src} {found.dst} {found.port}") or (found.src, found.dst, found.port)
+    frame = read(found, settings, KINDS)
+    try:
+        text, known = answer(frame.state, src, dst, port, settings.namespace or "", found.output)
+    except NoSuchEndError as error:
+        raise SettingsError(clean(str(error), limit=300), where="ztui can-reach", next="NAMESPACE/WORKLOAD names one") from error
+    out(text)
+    return 0 if known else EXIT_NOT_ASSESSED
+
+
+def admission(found: argparse.Namespace, settings: Settings) -> int:
+    """Print what looks at requests before they are stored."""
+    from ztui.engines.admission import ADMISSION, ADMISSION_WHERE_SERVED  # noqa: PLC0415  only this verb needs it
+    from ztui.panes.admission import TITLES_ON_SHELL, admission_lines, document  # noqa: PLC0415  the same
+
+    view = View(read(found, settings, frozenset((*ADMISSION, *ADMISSION_WHERE_SERVED))).state)
+    place = found.place or settings.namespace or ""
+    if place and view.get(Namespace, place) is None and view.gap(Namespace) is None:
+        msg = f"there is no namespace {place}"
+        raise SettingsError(msg, where="ztui admission")
+    told = document(view, place)
+    rows = [[cell.text.strip() for cell in line.cells] for line in admission_lines(view, place)]
+    out(as_columns(TITLES_ON_SHELL, rows) if found.output == "table" else as_data(told, found.output))
+    return EXIT_NOT_ASSESSED if any(item["served"] for item in told["unseen"]) else 0
+
+
+def waive(found: argparse.Namespace, settings: Settings) -> int:
+    """Accept a finding for a time, list what is accepted, or take it back."""
+    from ztui.records import Records  # noqa: PLC0415  only this verb writes them
+    from ztui.waive import covered, listed, new_waiver, told  # noqa: PLC0415  the same
+
+    card = _card(found.id) if found.id not in {"list", "drop"} else None
+    frame = _assess(found, settings, catalogue())
+    health, board, now = frame.health, frame.board, frame.state.now
+    if health is None or board is None or health.problem is not None:
+        return _not_assessed(frame)
+    folder = records_folder(settings, os.environ)
+    if folder is None:
+        msg = "the demo keeps nothing"
+        raise SettingsError(msg, where="ztui waive", next="Waive in the console of the demo, or on a cluster of your own")
+    records = Records(folder / "records", health.cluster_id or health.server)
+    try:
+        if card is None and found.id == "list":
+            out(listed(records.waivers(), board, now))
+        elif card is None:
+            if not records.drop(found.object or ""):
+                msg = f"there is no waiver {found.object or ''}"
+                raise SettingsError(msg, where="ztui waive drop", next="`ztui waive list` names them")
+        else:
+            fields = {"owner": found.owner or "", "reason": found.reason or "", "ticket": found.ticket or ""}
+            fields |= {"target": found.object or "", "namespace_glob": found.within or "*"}
+            waiver = new_waiver(card, now, found.days, **fields)
+            records.waive(waiver)
+            out(told(waiver, covered(board, card, waiver)))
+    finally:
+        records.close()
+    return 0
+
+
+def journal(found: argparse.Namespace, settings: Settings) -> int:
+    """Show, verify, export or accept what was changed from here."""
+    if found.what == "undo":
+        return _undo(found, settings)
+    from ztui.journalverb import journal as run  # noqa: PLC0415  only this verb needs it
+
+    return run(found, settings)
+
+
+def _undo(found: argparse.Namespace, settings: Settings) -> int:
+    from ztui.fixing import undo  # noqa: PLC0415  only this verb needs it
+
+    with target_finder(found, settings) as (finder, mine):
+        text, status = undo(found, mine, finder)
+    out(text)
+    return status
+
+
+def guide(found: argparse.Namespace, settings: Settings) -> int:
+    """Print where the walkthrough stands and its next step, or the whole way as a runbook."""
+    from ztui.guide import runbook  # noqa: PLC0415  only this verb needs it
+    from ztui.guide.procedures import names_of  # noqa: PLC0415  the same
+    from ztui.guide.route import route, skipped_in  # noqa: PLC0415  the same
+
+    frame = _assess(found, settings, catalogue())
+    board = frame.board
+    if board is None or not _judged(frame):
+        return _not_assessed(frame)
+    goal = found.to if found.to is not None else (4 if found.export else min(board.phase + 1, 4))
+    stops = route(board, catalogue(), to=goal, skipped=skipped_in(frame.state))
+    write = {"md": runbook.as_markdown, "html": runbook.as_html, None: runbook.as_text}[found.export]
+    out(write(board, catalogue(), stops, goal, names_of(frame.health)))
+    return 0
+
+
+def identity(found: argparse.Namespace, settings: Settings) -> int:
+    """Print who each workload is, or the whole chain of one; or the users and groups."""
+    from ztui import answers  # noqa: PLC0415  only this verb needs it
+
+    return _answered(found, settings, answers.users if found.users else answers.identity)
+
+
+def mtls(found: argparse.Namespace, settings: Settings) -> int:
+    """Print what each port accepts, or everything about the ports of one workload."""
+    from ztui import answers  # noqa: PLC0415  only this verb needs it
+
+    return _answered(found, settings, answers.mtls)
+
+
+def _answered(found: argparse.Namespace, settings: Settings, answer: Callable[[Frame, str | None, str | None, str], str]) -> int:
+    """Assess once and print what a pane says."""
+    frame = _assess(found, settings, catalogue())
+    if not _judged(frame):
+        return _not_assessed(frame)
+    out(answer(frame, found.workload, settings.namespace, found.output))
+    _warn_unreadable(frame)
     return 0
 
 
 def print_roles(found: argparse.Namespace, settings: Settings) -> int:
     """Print the rights of a profile."""
-    del settings
+    if found.profile == "vault":
+        return _print_vault_policy(found, settings)
+    if found.exact:
+        msg = "--exact belongs to `ztui roles vault`"
+        raise SettingsError(msg, where=f"ztui roles {found.profile}")
     documents = roles.role_documents(found.profile, catalogue().values())
     if found.bind is not None:
         documents += roles.bindings(documents, found.bind)
     out(roles.as_yaml(documents, found.profile))
     return 0
+
+
+def _print_vault_policy(found: argparse.Namespace, settings: Settings) -> int:
+    """Print the policy for a Vault; with ``--exact`` for the mounts of the one that is connected."""
+    if found.bind is not None:
+        msg = "a Vault policy is not bound here"
+        raise SettingsError(msg, where="--bind", next="vault token create -policy=ztui-assess")
+    if not found.exact:
+        out(roles.vault_policy())
+        return 0
+    from ztui.sources.vaulttarget import find_vaults  # noqa: PLC0415  only this verb needs it
+
+    targets = find_vaults(settings, settings.context or "", os.environ)
+    if not targets:
+        msg = "no Vault is configured"
+        raise SettingsError(msg, where="--exact", next="Set VAULT_ADDR, or name a Vault in the settings")
+    for target in targets:
+        for namespace, mounts in asyncio.run(_mounts(target, settings)):
+            out(f"# {clean(target.key(namespace))} at {clean(target.address)}\n{roles.vault_policy(mounts)}")
+    return 0
+
+
+async def _mounts(target: VaultTarget, settings: Settings) -> list[tuple[str, list[VaultMount]]]:
+    """The mounts of a Vault; somebody at a terminal can log in to it first."""
+    from ztui.clock import SystemClock  # noqa: PLC0415  only this verb needs them
+    from ztui.sources.vault import read_mounts  # noqa: PLC0415  as above
+
+    return await read_mounts(target, SystemClock(), settings.request_timeout_s, show=_shows())
 
 
 def demo(found: argparse.Namespace, settings: Settings) -> int:
@@ -98,7 +335,9 @@ def demo(found: argparse.Namespace, settings: Settings) -> int:
         try:
             with tempfile.TemporaryDirectory(prefix="ztui-demo-") as folder:
                 path = server.write_kubeconfig(Path(folder) / "kubeconfig")
+                authority, _ = server.write_vault(path.parent)
                 out(f"export KUBECONFIG={path}\n")
+                out(f"export VAULT_ADDR={server.vault.url} VAULT_TOKEN={server.vault.token} VAULT_CACERT={authority}\n")
                 sys.stderr.write(f"The demo cluster answers at {server.url}; Ctrl-C ends it.\n")
                 await asyncio.Event().wait()
         finally:
@@ -113,7 +352,10 @@ def demo(found: argparse.Namespace, settings: Settings) -> int:
 
 
 def info(found: argparse.Namespace, settings: Settings) -> int:
-    """Print every path, version and limit in force, and what the cluster says of us."""
+    """Print every path, version and limit in force, and what the cluster says of us; or the schema of the settings file."""
+    if found.schema:
+        out(as_json(settings_schema()))
+        return 0
     environ = os.environ
     lines = [
         f"ztui       {__version__}, catalogue of {len(catalogue())} checks",
@@ -126,8 +368,8 @@ def info(found: argparse.Namespace, settings: Settings) -> int:
     ]
     try:
         with target_finder(found, settings) as (finder, mine):
-            frame = asyncio.run(_settle(Core(mine, finder), mine.wait_s, quiet=True))
-        lines += _connection_lines(frame)
+            frame = settled(lambda: _core(mine, finder), mine.wait_s, quiet=True)
+        lines += _connection_lines(frame) + _vault_lines(frame) + _side_lines(frame)
     except ZtuiError as error:
         lines.append(f"cluster    {error}")
     out("\n".join(lines) + "\n")
@@ -150,10 +392,26 @@ def completion(found: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+_FILES: Final[dict[str, Callable[[Mapping[str, Any]], str]]] = {
+    "junit": as_junit,
+    "sarif": as_sarif,
+    "html": as_html,
+    "csv": as_csv,
+}
+
 VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
     "check": check,
     "explain": explain,
     "who-can": who_can,
+    "identity": identity,
+    "node": node,
+    "can-reach": can_reach,
+    "admission": admission,
+    "mtls": mtls,
+    "waive": waive,
+    "guide": guide,
+    "journal": journal,
+    "fix": fix,
     "roles": print_roles,
     "demo": demo,
     "info": info,
@@ -162,34 +420,44 @@ VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
 }
 
 
-def out(text: str) -> None:
-    """Write data to stdout, whatever its encoding."""
-    sys.stdout.write(plain(text, sys.stdout.encoding))
-    sys.stdout.flush()
+def _core(settings: Settings, find: Finder, cards: Mapping[CheckId, Check] | None = None) -> Core:
+    """A core with the records of this user; somebody at a terminal can log in to a Vault."""
+    return Core(settings, find, cards=cards, state=records_folder(settings, os.environ), show=_shows())
+
+
+def _shows() -> Callable[[str, str], None] | None:
+    """Shows where to log in to a Vault; None where nobody would see it."""
+    return _show_login if sys.stdin.isatty() and sys.stderr.isatty() else None
+
+
+def _show_login(name: str, address: str) -> None:
+    say(f"The Vault {clean(name)} wants a login in a browser (--wait says for how long):\n  {clean(address, limit=len(address))}")
 
 
 def _assess(found: argparse.Namespace, settings: Settings, cards: Mapping[CheckId, Check]) -> Frame:
     with target_finder(found, settings) as (finder, mine):
-        return asyncio.run(_settle(Core(mine, finder, cards=cards), mine.wait_s, quiet=not sys.stderr.isatty()))
+        return settled(lambda: _core(mine, finder, cards), mine.wait_s, quiet=not sys.stderr.isatty())
 
 
-async def _settle(core: Core, wait_s: float, *, quiet: bool) -> Frame:
+def _watch(found: argparse.Namespace, settings: Settings, scope: report.Scope) -> int:
+    """Assess, then print a line for each verdict that changes, until somebody ends it."""
+    with target_finder(found, settings) as (finder, mine):
+        settled(lambda: Core(mine, finder, cards={}), mine.wait_s, quiet=True)  # asks for a login program's yes, if need be
+        return asyncio.run(_changes(_core(mine, finder), mine.wait_s, scope, as_json=found.output == "json"))
+
+
+async def _changes(core: Core, wait_s: float, scope: report.Scope, *, as_json: bool) -> int:
     async with core.open():
-        progress = None if quiet else asyncio.ensure_future(_progress(core))
-        try:
-            return await core.settled(wait_s)
-        finally:
-            if progress is not None:
-                progress.cancel()
-                await asyncio.gather(progress, return_exceptions=True)
-                sys.stderr.write("\r\x1b[K")
-
-
-async def _progress(core: Core) -> None:
-    async for frame in core.frames():
-        sys.stderr.write(f"\rreading {frame.loaded} of {frame.kinds} kinds\x1b[K")
-        sys.stderr.flush()
-        await asyncio.sleep(0.1)
+        frame = await core.settled(wait_s)
+        if frame.board is None or not _judged(frame):
+            return _not_assessed(frame)
+        sys.stderr.write(f"{report.headline(frame.board, scope.namespace)}\n")
+        before = frame.board
+        async for frame in core.frames():
+            if frame.board is not None and frame.board is not before:
+                out(report.as_changes(before, frame, core.cards, scope, as_json=as_json))
+                before = frame.board
+    return 0
 
 
 def _scope(found: argparse.Namespace, settings: Settings) -> report.Scope:
@@ -214,6 +482,8 @@ def _formatted(frame: Frame, scope: report.Scope, form: str) -> str:
         return report.as_table(frame, catalogue(), scope, wide=form == "wide", ascii_only=ascii_only)
     if form == "short":
         return report.as_short(frame, catalogue(), scope, ascii_only=ascii_only)
+    if form in _FILES:
+        return _FILES[form](report.document(frame, catalogue(), scope))
     return report.FORMATS[form](frame, catalogue(), scope)
 
 
@@ -243,8 +513,28 @@ def _not_assessed(frame: Frame) -> int:
 
 def _warn_unreadable(frame: Frame) -> None:
     problem = frame.health.problem if frame.health else None
-    if problem is not None:
-        sys.stderr.write(f"ztui: {problem}\n")
+    notes = [str(problem)] if problem is not None else []
+    notes += [*frame.notes, *(f"the record {name} covers nothing" for name in (frame.board.idle if frame.board else ()))]
+    for note in notes:
+        sys.stderr.write(f"ztui: {note}\n")
+
+
+def _vault_lines(frame: Frame) -> list[str]:
+    lines = []
+    for link in frame.vaults:
+        lines.append(f"vault      {clean(link.name)}: {clean(vault_words(link), limit=300)}")
+        lines += [f"warning    {clean(item)}" for item in link.warnings]
+        if link.problem is not None:
+            lines.append(f"vault      {link.problem}")
+    return lines
+
+
+def _side_lines(frame: Frame) -> list[str]:
+    lines = []
+    for link in frame.sides:
+        lines.append(f"{link.name:<10} {clean(side_words(link), limit=300)}")
+        lines += [f"{link.name:<10} {link.problem}"] if link.problem is not None else []
+    return lines
 
 
 def _connection_lines(frame: Frame) -> list[str]:

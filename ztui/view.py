@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeVar, cast
 import msgspec
 
 from ztui.kinds.base import CLUSTER, K, Kind
+from ztui.limits import Limits
 
 T = TypeVar("T")
 
@@ -77,6 +78,10 @@ class State(msgspec.Struct, frozen=True):
     touched: frozenset[Key] = frozenset()
     tick: int = 0
 
+    def __repr__(self) -> str:
+        """Short: whoever shows a task or a frame (the event loop does, on its way out) must not spell out a cluster."""
+        return f"<State of tick {self.tick}>"
+
     def gap(self, kind: type[Kind], namespace: str = EVERYWHERE) -> Gap | None:
         """Why the kind is not whole there; ``None`` where it is. A kind nobody has read yet is ``loading``."""
         whole = self.gaps.get((kind, EVERYWHERE), LOADING)
@@ -104,10 +109,11 @@ class View:
     """One reader's look at a state.
 
     ``allowed`` are the kinds that the reader declared, ``None`` lets it read everything. ``read`` collects the keys that were
-    read, where someone wants to know.
+    read, where someone wants to know. ``limits`` are the user's; they never change while a cluster is judged, so no key names
+    them.
     """
 
-    __slots__ = ("_allowed", "_derivation", "_local", "_read", "state")
+    __slots__ = ("_allowed", "_derivation", "_local", "_read", "limits", "state")
 
     def __init__(
         self,
@@ -116,8 +122,10 @@ class View:
         allowed: frozenset[type[Kind]] | None = None,
         read: set[Key] | None = None,
         derivation: Derivation | None = None,
+        limits: Limits = Limits(),  # noqa: B008  an immutable value
     ) -> None:
         self.state = state
+        self.limits = limits
         self._allowed = allowed
         self._read = read
         self._derivation = derivation

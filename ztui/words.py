@@ -5,6 +5,7 @@ Every value passes the text gate here. The same sentences appear on the screen, 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from typing import Final
 
@@ -52,6 +53,9 @@ _NEXT: Final[dict[Why, str]] = {
 }
 
 
+_SIDES: Final = {"thanos": "metrics_url", "alertmanager": "alertmanager_url", "loki": "logs_url"}
+
+
 def gap_text(gap: Gap) -> Clean:
     """One gap in words: ``forbidden(list secrets)``."""
     return clean(redact(str(gap)), limit=300)
@@ -59,6 +63,14 @@ def gap_text(gap: Gap) -> Clean:
 
 def gap_next(gap: Gap) -> str:
     """What to do about a gap; empty where nothing helps but waiting."""
+    if gap.why is Why.FORBIDDEN and gap.detail.startswith("vault:"):
+        return "Ask for the right; `ztui roles vault` prints exactly what ztui reads"
+    if gap.why is Why.FORBIDDEN and gap.detail.rpartition(" in ")[2] in _SIDES:
+        return "Ask for the role that Health (`H`, `ztui info`) names"
+    if gap.why is Why.NOT_CONNECTED and gap.detail == "vault":
+        return "Set VAULT_ADDR, or name a Vault in the settings"
+    if gap.why is Why.NOT_CONNECTED and gap.detail in _SIDES:
+        return f"Name it in the settings: {_SIDES[gap.detail]} of the context"
     return _NEXT.get(gap.why, "")
 
 
@@ -73,13 +85,22 @@ def sentence(finding: Finding) -> Clean:
     """A finding's reason with its values filled in."""
     values = {name: clean(redact(value), limit=300) for name, value in finding.values}
     text = finding.reason.text.format_map(_Blank(values))
-    return clean(f"{text} [{gap_text(finding.why)}]" if finding.why else text)
+    note = f" ({clean(redact(finding.note), limit=300)})" if finding.note else ""
+    return clean(f"{text} [{gap_text(finding.why)}]{note}" if finding.why else f"{text}{note}")
 
 
 def next_step(finding: Finding) -> Clean:
     """What to do about a finding; empty where nothing is to do."""
     values = {name: clean(redact(value), limit=300) for name, value in finding.values}
     return clean(finding.reason.next.format_map(_Blank(values)))
+
+
+def by_hand(card: Check, finding: Finding | None = None) -> Clean:
+    """How to see it without us, with the namespace of a finding filled in; empty where the card does not say."""
+    text = card.part("Verify")
+    on = finding.on if finding is not None else None
+    namespace = (on.name if on.kind == "Namespace" else on.namespace) if on else ""
+    return clean(text.replace("NAMESPACE", shlex.quote(namespace)) if namespace else text)
 
 
 def evidence_text(evidence: Evidence) -> Clean:
@@ -97,6 +118,8 @@ def verdict_text(verdict: Verdict, card: Check) -> Clean:
     parts = [f"{count} {status.lower()}" for status, count in counted(verdict)]
     if verdict.ratio:
         parts.insert(0, f"{verdict.ratio[0]} of {verdict.ratio[1]}")
+    if verdict.waived:
+        parts.append(f"{verdict.waived} waived")
     if verdict.gaps:
         parts.append(gaps_text(verdict.gaps))
     if not parts:
@@ -113,6 +136,7 @@ _EMPTY: Final[dict[Status, str]] = {
     Status.NA: "nothing in scope",
     Status.PASS: "nothing found, and everything was read",
     Status.FAIL: "nothing found where something must be",
+    Status.UNKNOWN: "nothing was seen that could be judged",
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -45,6 +45,17 @@ def test_watching_pods_shows_a_change(kubectl: Kubectl, demo: DemoThread) -> Non
     )
     done = kubectl("wait", "--for=jsonpath={.metadata.labels.seen}=yes", "configmap/doomed", "-n", "web", "--timeout=20s")
     assert lines(done) == ["configmap/doomed condition met"]
+
+
+def test_get_watch_prints_a_pod_that_comes_and_goes(watching: Callable[..., Iterator[str]], kubectl: Kubectl, space: str) -> None:
+    rows = watching("get", "pods", "-A", "-w", "--output-watch-events")
+    assert next(rows).split()[:4] == ["EVENT", "NAMESPACE", "NAME", "READY"]
+    assert next(rows).split()[0] == "ADDED"
+    assert lines(kubectl("run", "brief", "--image=registry.demo.example/brief:1", "-n", space))
+    seen = [next(row.split()[0] for row in rows if row.split()[1:3] == [space, "brief"])]
+    assert lines(kubectl("delete", "pod", "brief", "-n", space))
+    seen.append(next(row.split()[0] for row in rows if row.split()[1:3] == [space, "brief"] and row.startswith("DELETED")))
+    assert seen == ["ADDED", "DELETED"]
 
 
 def test_a_new_pod_becomes_ready_while_kubectl_waits(kubectl: Kubectl, space: str) -> None:

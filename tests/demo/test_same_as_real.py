@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
+from tests.demo.beside import APPLY, JSON_PATCH, MERGE, STRATEGIC, Both
 from tests.demo.client import PARTIAL, PARTIAL_LIST, TABLE, Client
-from tests.servers.kube import KubeServer, why_no_server
+from tests.servers.kube import KubeServer
 from ztui.demo.server import DemoThread
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("real")]
@@ -23,26 +23,10 @@ NS = "side-by-side"
 MAPS = f"/api/v1/namespaces/{NS}/configmaps"
 ONE = f"{MAPS}/one"
 REVIEWS = "/apis/authorization.k8s.io/v1"
-MERGE, STRATEGIC, JSON_PATCH, APPLY = (
-    f"application/{kind}" for kind in ("merge-patch+json", "strategic-merge-patch+json", "json-patch+json", "apply-patch+yaml")
-)
 
 
 def config(name: str, value: str = "1", **meta: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, **meta}, "data": {"a": value}}
-
-
-class Both(NamedTuple):
-    real: Client
-    demo: Client
-
-
-@pytest.fixture(scope="module")
-def kube() -> Iterator[KubeServer]:
-    if reason := why_no_server():
-        pytest.skip(reason)
-    with KubeServer() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.demo.client import Client
-from ztui.demo import churn, world
+from ztui.demo import churn, scenarios, world
 from ztui.demo.catalogue import DATA, to_crd
 from ztui.demo.cluster import Cluster, new_cluster
 from ztui.demo.rbac import Ask
@@ -110,7 +110,7 @@ def test_a_big_world_has_so_many_pods_more(story: Cluster) -> None:
     assert len(big.store.of("pods")) == len(story.store.of("pods")) + 120
 
 
-@pytest.mark.parametrize("scenario", ["hosted", "kubernetes", "empty"])
+@pytest.mark.parametrize("scenario", [name for name in scenarios.NAMES if name != "default"])
 def test_other_worlds_are_whole_too(scenario: str) -> None:
     cluster = new_cluster(7)
     world.fill(cluster, scenario=scenario, seed=7, scale=0)
@@ -150,5 +150,5 @@ def test_shipped_resources_and_their_definitions_say_the_same(story: Cluster) ->
 
 
 def test_the_story_names_no_check() -> None:
-    for path in DATA.iterdir():
+    for path in (*DATA.iterdir(), *DATA.parent.glob("*.py")):
         assert not re.search(r"ZT[0-9G]-", path.read_text()), path

@@ -1,11 +1,14 @@
-"""The generated pages of ``docs/``: checks from the catalogue, rights from the roles."""
+"""The generated pages of ``docs/``: checks from the catalogue, rights from the roles, remedies from the recipes."""
 
 from __future__ import annotations
+
+import inspect
 
 from ztui.checks.base import catalogue
 from ztui.checks.rows import PHASES, ROWS
 from ztui.explain import explanation
-from ztui.roles import PROFILES, as_yaml, role_documents
+from ztui.recipes.base import Recipe, recipes
+from ztui.roles import PROFILES, as_yaml, role_documents, vault_policy
 
 
 def checks_page() -> str:
@@ -28,8 +31,9 @@ def roles_page() -> str:
     lines = [
         "# Rights",
         "",
-        "Generated from the catalogue: exactly what this release reads, no wildcard, no write. `ztui roles PROFILE` prints",
-        "the same, `--bind USER|group:G|sa:NAMESPACE/NAME` adds the bindings. What is not granted is `UNKNOWN`, never a pass.",
+        "Generated from the catalogue: exactly what this release reads, no wildcard, and no write but in the profile fixer.",
+        "`ztui roles PROFILE` prints the same, `--bind USER|group:G|sa:NAMESPACE/NAME` adds the bindings. What is not granted is",
+        "`UNKNOWN`, never a pass.",
         "",
     ]
     for profile in PROFILES:
@@ -41,7 +45,36 @@ def roles_page() -> str:
             "```",
             "",
         ]
+    lines += ["## vault", "", "```hcl", vault_policy().rstrip(), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-PAGES = {"checks.md": checks_page, "roles.md": roles_page}
+def fixes_page() -> str:
+    """Every recipe of this release: what it mends, what it changes, what it asks for, how it is proved."""
+    lines = [
+        "# Fixes",
+        "",
+        "Generated from the recipes. [Remedies](remedies.md) tells how they are shown, agreed to, made, proved and taken back.",
+        "Some findings are mended by hand alone: the guide (`g`) has the steps.",
+        "",
+    ]
+    for card in recipes().values():
+        lines += [f"## {card.id} {card.title}", "", *_card(card), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _card(card: Recipe) -> list[str]:
+    about = (inspect.getdoc(card.function) or "").replace("\n", " ")
+    limit = f"{card.verify_s / 60:.0f} minutes" if card.verify_s >= 120 else f"{card.verify_s:.0f} s"
+    proof = "what it changes has come about" if card.done is not None else "the finding is gone, or else its objects are there"
+    lines = [about, "", f"- {card.risk_class}{', nodes restart' if card.reboots else ''}"]
+    lines += [f"- mends {', '.join(card.checks) or 'what a person names'}, on {', '.join(card.on)}"]
+    lines += [f"- writes {', '.join(dict.fromkeys(kind.KIND for kind in card.writes))}"]
+    lines += [f"- asks: {item.text}{f' (proposed: {item.proposed})' if item.proposed else ''}" for item in card.asks]
+    lines += [f"- proved when {proof}, within {limit}{'; else taken back by itself' if card.rolls_back else ''}"]
+    if card.deletes or card.statuses:
+        lines += ["- what it deletes, or sets in a status, cannot be taken back"]
+    return lines
+
+
+PAGES = {"checks.md": checks_page, "fixes.md": fixes_page, "roles.md": roles_page}

@@ -10,6 +10,7 @@ import pytest
 
 from tests.servers import crds
 from tests.servers.kube import KubeServer, why_no_server
+from tests.servers.vaults import VaultServer, why_no_vault
 
 HERE = Path(__file__).parent
 
@@ -45,3 +46,12 @@ def openshift(kube: KubeServer) -> KubeServer:
 def namespace(kube: KubeServer) -> str:
     """A new namespace that can take pods; nobody cleans it up, no two tests share one."""
     return kube.namespace(f"t-{secrets.token_hex(4)}")
+
+
+@pytest.fixture(scope="session")
+def vault() -> Iterator[VaultServer]:
+    """A running Vault, unsealed and empty but for what its development mode mounts."""
+    if reason := why_no_vault():
+        pytest.skip(reason)
+    with VaultServer() as server:
+        yield server

@@ -7,15 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from screens.app import ZtuiApp
 from tests.worlds import judged, world
 from ztui.checks.base import catalogue
 from ztui.demo import world as story
 from ztui.demo.server import DemoServer
-from ztui.errors import ConnectError
+from ztui.errors import ConnectError, ForbiddenError
 from ztui.frame import Frame
-from ztui.health import Freshness, Health, KindHealth
-from ztui.kinds.base import Malformed, decode_or_malformed
+from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
+from ztui.kinds.base import Kind, Malformed, decode_or_malformed
+from ztui.kinds.nodereport import NodeReport
+from ztui.kinds.session import Session, session
 from ztui.roles import kinds_of
 from ztui.settings import Settings
 from ztui.store import Put, Store, Whole
@@ -68,8 +72,10 @@ def small_frame(**changes: Any) -> Frame:
 def demo_frame() -> Frame:
     """The demo cluster's first state, judged: read from its store through the door, without the network."""
     server = DemoServer(churn=False)
+    server.cluster.store.now = lambda: NOW  # a picture does not depend on the day
     story.fill(server.cluster, scenario="default", seed=7, scale=0)
     store = Store()
+    store.apply(Whole(NodeReport, frozenset()))
     for kind in kinds_of(catalogue().values()):
         store.apply(Whole(kind, frozenset()))
         if not kind.PLURAL:
@@ -82,8 +88,37 @@ def demo_frame() -> Frame:
             found = decode_or_malformed(kind, json.dumps(obj).encode())
             assert not isinstance(found, Malformed), (kind, found)
             store.apply(Put(found))
+    store.apply(Whole(Session, frozenset()))
+    store.apply(Put(session("admin", ("platform-admins",), "v1.33.5", "", "", "https://api.demo.example:6443")))
     store.tick(NOW)
     return Frame(store.state, judged(store.state), health(context="demo", user="admin"), None, 10, 10, 1)
+
+
+def beside_frame() -> Frame:
+    """The small cluster with a Vault, a metrics store that has gone quiet, a log store that refuses, and no alert manager."""
+    refused = ForbiddenError("get", "audit logs")
+    sides = (
+        SideLink("metrics", "https://thanos.apps.example", Freshness.STALE, 65.0),
+        SideLink("alerts", found=False),
+        SideLink("logs", "https://logs.apps.example", Freshness.LOST, 240.0, problem=refused),
+    )
+    vault = VaultLink("main", "https://vault.example:8200", "active", Freshness.LIVE, 3.0, "assessor", 3600.0, renewable=True)
+    return small_frame(vaults=(vault,), sides=sides)
+
+
+def uid_of(frame: Frame, kind: type[Kind], namespace: str, name: str) -> str:
+    """The uid of an object that is held."""
+    return frame.state.objects[kind][namespace][name].ref.uid
+
+
+def without(frame: Frame, kind: type[Kind], namespace: str, name: str) -> Frame:
+    """The next state of a cluster, in which one object is gone; nothing is judged again."""
+    objects = {key: dict(parts) for key, parts in frame.state.objects.items()}
+    part = dict(objects[kind][namespace])
+    del part[name]
+    objects[kind][namespace] = part
+    state = msgspec.structs.replace(frame.state, objects=objects, tick=frame.state.tick + 1)
+    return msgspec.structs.replace(frame, state=state)
 
 
 def start_frame() -> Frame:
@@ -106,7 +141,7 @@ class StagedApp(ZtuiApp):
         self.looked_at = ("~/.kube/config",)
 
     def _start(self) -> None:
-        self._redraw()
+        self.redraw()
 
 
 def _nowhere() -> Any:

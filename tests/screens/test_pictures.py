@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.terminal import local_svg
-from tests.screens.stage import StagedApp, demo_frame, small_frame, start_frame
+from tests.screens.stage import StagedApp, beside_frame, demo_frame, small_frame, start_frame
 from widgets.prompt import Prompt
 from ztui.frame import Frame
 
@@ -24,6 +24,7 @@ SIZES = {"80x24": (80, 24), "200x50": (200, 50)}
 def _frames() -> dict[str, Frame]:
     if not _CACHE:
         _CACHE.update({"demo": demo_frame(), "small": small_frame(), "start": start_frame(), "connecting": Frame(kinds=10)})
+        _CACHE["beside"] = beside_frame()
     return _CACHE
 
 
@@ -40,12 +41,35 @@ STATES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "overview__connecting": ("connecting", (), {}),
     "phase__default": ("demo", ("1",), {}),
     "phase__faults": ("demo", ("1", "z"), {}),
-    "phase__not-assessed": ("demo", ("2",), {}),
+    "phase__not-assessed": ("demo", ("3",), {}),
     "phase__open-check": ("demo", ("1", "down", "down", "enter", "down"), {}),
+    "guide__default": ("demo", ("g",), {}),
+    "guide__step": ("demo", ("g", "down", "enter"), {}),
+    "identity__default": ("demo", ("w",), {}),
+    "identity__light": ("demo", ("w",), {"theme": "light"}),
+    "identity__chain": ("demo", ("w", "enter"), {}),
+    "identity__users": ("demo", ("w", "tab"), {}),
+    "identity__user": ("demo", ("w", "tab", "/", *"dora", "enter", "enter"), {}),
+    "identity__by-namespace": ("demo", ("w", "b", "down", "space"), {}),
+    "identity__columns": ("demo", ("w", "vertical_line"), {}),
+    "mtls__default": ("demo", ("m",), {}),
+    "mtls__light": ("demo", ("m",), {"theme": "light"}),
+    "mtls__port": ("demo", ("m", "/", *"ledger", "enter", "enter"), {}),
+    "vault__none": ("demo", ("v",), {}),
+    "trust__page": ("demo", ("colon", *"trust payments/worker payments/ledger", "enter"), {}),
     "evidence__finding": ("small", ("1", "z", "down", "enter", "down", "enter"), {}),
     "explain__check": ("demo", ("1", "down", "down", "e"), {}),
     "health__trouble": ("demo", ("H",), {}),
+    "health__beside": ("beside", ("H",), {}),
     "contexts__none": ("demo", ("c",), {}),
+    "policy__reach": ("demo", ("p",), {}),
+    "policy__reach-light": ("demo", ("p",), {"theme": "light"}),
+    "policy__group": ("demo", ("p", "end", "up", "up", "up", "up", "up", "enter"), {}),
+    "policy__question": ("demo", ("colon", *"can-reach shop/web payments/api", "enter"), {}),
+    "policy__who-can": ("demo", ("p", "tab"), {}),
+    "policy__admission": ("demo", ("p", "tab", "tab"), {}),
+    "policy__mesh": ("demo", ("p", "tab", "tab", "tab"), {}),
+    "policy__without-binding": ("demo", ("p", "tab", "enter", "enter"), {}),
     "help__phase": ("demo", ("1", "question_mark"), {}),
     "command__typed": ("demo", ("colon", "e", "x"), {}),
 }
@@ -79,7 +103,8 @@ async def _settled(pilot: Pilot[int]) -> None:
 
 def test_every_picture_is_of_a_state() -> None:
     known = {f"{state.replace('__', '/')}-{size}.svg" for state in STATES for size in SIZES}
-    assert {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.svg")} == known
+    found = {path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.svg")}
+    assert {name for name in found if not name.startswith("change/")} == known
 
 
 def _plain(svg: str) -> str:

@@ -7,6 +7,7 @@ keep any field and check none. The upstream files are data beside the repository
 from __future__ import annotations
 
 import asyncio
+import io
 import time
 from fnmatch import fnmatchcase
 from http import HTTPStatus
@@ -116,7 +117,7 @@ async def _apply(session: aiohttp.ClientSession, name: str, text: bytes) -> None
     """Server-side apply of the file as it is; the server reads YAML itself."""
     path = f"apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
     query = {"fieldManager": "ztui-tests", "force": "true"}
-    async with session.patch(path, params=query, data=text, headers={"Content-Type": _APPLY}) as response:
+    async with session.patch(path, params=query, data=io.BytesIO(text), headers={"Content-Type": _APPLY}) as response:
         if not response.ok:
             raise CrdError(f"{name}: {response.status} {await response.text()}")
 

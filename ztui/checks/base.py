@@ -51,21 +51,29 @@ EVIDENCE_LIMIT: Final = 12
 class Reason(msgspec.Struct, frozen=True):
     """A named sentence with a next step. ``text`` has ``{names}`` for the values of a finding.
 
-    ``stands`` marks a violation that was seen with one's own eyes: it stays true whatever else could not be read.
+    ``stands`` marks a violation that was seen with one's own eyes: it stays true whatever else could not be read. ``waivable``
+    is false for what nobody may accept.
     """
 
     code: str
     text: str
     next: str = ""
     stands: bool = False
+    waivable: bool = True
 
 
 class Bands(msgspec.Struct, frozen=True):
-    """Where a ratio check passes and warns; ``any_fail`` makes one failing finding enough to fail."""
+    """Where a ratio check passes and warns; ``any_fail`` makes one failing finding enough to fail.
+
+    ``fail_above`` decides otherwise: the check fails where more than that share of findings fails, and passes where none does
+    and enough pass. ``weak`` lets findings that warn count where it is about warning.
+    """
 
     pass_at: float
     warn_at: float
     any_fail: bool = True
+    fail_above: float | None = None
+    weak: bool = False
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -81,8 +89,8 @@ class Finding(msgspec.Struct, frozen=True):
     """The result on one object.
 
     ``values`` are raw: they pass the text gate when the sentence is made. ``why`` is set for ``UNKNOWN``. ``counted`` is false
-    for findings that a ratio leaves out of its denominator. ``attested`` marks one that rests on an owner's word,
-    ``addon`` one that belongs to an add-on and is not scored.
+    for findings that a ratio leaves out of its denominator, ``half`` is true for one that a ratio takes for half a pass.
+    ``attested`` marks one that rests on an owner's word, ``addon`` one that belongs to an add-on and is not scored.
     """
 
     status: Status
@@ -93,8 +101,12 @@ class Finding(msgspec.Struct, frozen=True):
     seen: int = 0
     why: Gap | None = None
     counted: bool = True
+    half: bool = False
     attested: bool = False
     addon: bool = False
+    accepted: Literal["", "waived", "attested"] = ""
+    record: str = ""
+    note: str = ""
 
 
 CheckFunction = Callable[..., Iterable[Finding]]
@@ -104,8 +116,9 @@ class Check(msgspec.Struct, frozen=True):
     """A check's card and its function.
 
     ``needs`` must be whole; ``where_served`` must be whole too, unless the server proved that it does not serve them, which
-    counts as none; ``may`` can be missing: the function asks ``view.gap``. ``scope`` says whether cells run in user namespaces
-    only (add-on namespaces go to their own bucket) or in all.
+    counts as none; ``may`` can be missing: the function asks ``view.gap``. ``beyond`` names those of the first two that a cell of
+    a namespace also reads in other namespaces: they must be whole everywhere. ``scope`` says whether cells run in user
+    namespaces only (add-on namespaces go to their own bucket) or in all.
     """
 
     id: CheckId
@@ -118,6 +131,7 @@ class Check(msgspec.Struct, frozen=True):
     needs: tuple[type[Kind], ...]
     where_served: tuple[type[Kind], ...] = ()
     may: tuple[type[Kind], ...] = ()
+    beyond: tuple[type[Kind], ...] = ()
     variants: tuple[Variant, ...] = EVERY_VARIANT
     scope: Literal["user", "all"] = "user"
     absent: Status = Status.UNKNOWN
@@ -170,9 +184,16 @@ def catalogue() -> dict[CheckId, Check]:
     return dict(sorted(_CATALOGUE.items(), key=lambda item: _order(item[0])))
 
 
-def reason(code: str, text: str, *, next: str = "", stands: bool = False) -> Reason:  # noqa: A002  the user's word
+def reason(
+    code: str,
+    text: str,
+    *,
+    next: str = "",  # noqa: A002  the user's word
+    stands: bool = False,
+    waivable: bool = True,
+) -> Reason:
     """Name a sentence. Sentences of a row stand together at the top of its file."""
-    return Reason(code, text, next, stands)
+    return Reason(code, text, next, stands, waivable)
 
 
 def seen(of: Kind, path: str, value: object = "") -> Evidence:
@@ -221,6 +242,11 @@ def of_addon(finding: Finding) -> Finding:
 def aside(finding: Finding) -> Finding:
     """Leave a finding out of the ratio of its check; it still counts for the worst status."""
     return msgspec.structs.replace(finding, counted=False)
+
+
+def halved(finding: Finding) -> Finding:
+    """Take a finding that is no pass for half a one in the ratio of its check."""
+    return msgspec.structs.replace(finding, half=True)
 
 
 def cluster_ref(name: str = "cluster") -> Ref:

@@ -8,23 +8,22 @@ from typing import Final
 
 from ztui.checks.base import Evidence, Finding, check, fail, ok, reason, seen, warn
 from ztui.kinds.base import Condition, Kind, condition, instant
+from ztui.kinds.clusternetwork import NetworkOperator
 from ztui.kinds.gitops import ClusterServiceVersion
+from ztui.kinds.meshcontrol import Istio
 from ztui.kinds.openshift import ClusterOperator
 from ztui.kinds.platform import (
     AuthenticationOperator,
     ClusterVersion,
     Etcd,
     InstallPlan,
-    Istio,
     KubeAPIServer,
-    NetworkOperator,
     OpenShiftAPIServer,
     OperatorKind,
     OperatorSpec,
-    PodMonitor,
-    ServiceMonitor,
     Subscription,
 )
+from ztui.kinds.telemetry import PodMonitor, ServiceMonitor
 from ztui.kinds.workload import Deployment
 from ztui.view import View
 
@@ -99,7 +98,10 @@ def operators_healthy(view: View) -> Iterator[Finding]:
     Rule: fail if an operator is unavailable, has been degraded for ten minutes, or failed to install, or an object is exempt from
     the release; warn if an upgrade is blocked, or has waited for 30 days.
     Traps: an operator may be degraded for a moment while it rolls out; copies of a ClusterServiceVersion are not installations.
-    Source: config.openshift.io/v1 ClusterOperator, ClusterVersion; operators.coreos.com/v1alpha1 Subscription, InstallPlan, CSV.
+    Source: config.openshift.io/v1 ClusterOperator, status.conditions; config.openshift.io/v1 ClusterVersion,
+    spec.overrides[].unmanaged, status.conditions; operators.coreos.com/v1alpha1 Subscription, status.state;
+    operators.coreos.com/v1alpha1 InstallPlan, spec.approved; operators.coreos.com/v1alpha1 ClusterServiceVersion,
+    status.phase.
     Verify: oc get clusteroperators
     """
     for operator in sorted(view.all(ClusterOperator), key=_name):
@@ -138,7 +140,9 @@ def no_overrides(view: View) -> Iterator[Finding]:
     Rule: fail if unsupportedConfigOverrides sets anything, or an operator of login, API or network is switched off; warn if
     nothing scrapes the mesh's control plane, or istiod runs once.
     Traps: an empty override is none; a mesh whose control plane runs elsewhere has no istiod here.
-    Source: operator.openshift.io/v1; sailoperator.io Istio; monitoring.coreos.com/v1; apps/v1 Deployment.
+    Source: operator.openshift.io/v1 KubeAPIServer, OpenShiftAPIServer, Authentication, Network, spec.managementState,
+    spec.unsupportedConfigOverrides; sailoperator.io/v1 Istio, spec.namespace; monitoring.coreos.com/v1 ServiceMonitor,
+    PodMonitor, metadata.namespace; apps/v1 Deployment, spec.replicas.
     Verify: oc get kubeapiserver cluster -o jsonpath='{.spec.unsupportedConfigOverrides}'
     """
     for kind in _OPERATORS:

@@ -87,7 +87,10 @@ def survives(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     it fails; warn without a budget, with all pods on one node or in one zone, or with a budget that never allows a disruption.
     Traps: one control plane node may be the design; a workload on every node has as many replicas as nodes; a webhook that
     matches its own namespace cannot start again.
-    Source: v1 Node; policy/v1 PodDisruptionBudget; v1 Service and Pod; admissionregistration.k8s.io/v1; config Infrastructure.
+    Source: v1 Node, metadata.labels; policy/v1 PodDisruptionBudget, spec.selector, status.disruptionsAllowed; apps/v1
+    Deployment, StatefulSet, spec.replicas; v1 Pod, spec.nodeName; admissionregistration.k8s.io/v1
+    ValidatingWebhookConfiguration, webhooks[].failurePolicy; config.openshift.io/v1 Infrastructure,
+    status.controlPlaneTopology.
     Verify: kubectl get nodes,pdb -A
     """
     if namespace is None:
@@ -127,11 +130,12 @@ def recoverable(view: View) -> Iterator[Finding]:
     fail with none.
     Traps: backups of encrypted etcd need the keys; a schedule is not a backup, and neither is one that has expired; a CronJob
     counts by its label ztui.io/etcd-backup, which is an owner's word.
-    Source: oadp.openshift.io, velero.io/v1 Schedule and Backup; config and operator.openshift.io/v1alpha1; batch/v1 CronJob.
+    Source: oadp.openshift.io/v1alpha1 DataProtectionApplication, status.conditions; velero.io/v1 Schedule,
+    status.lastBackup; velero.io/v1 Backup, status.phase; batch/v1 CronJob, metadata.labels, status.lastSuccessfulTime.
     Verify: kubectl get schedules.velero.io,backups.velero.io -A; kubectl get cronjobs -A -l ztui.io/etcd-backup
     """
     apps = _latest_app(view)
-    plane, by_word = _latest_plane(view)
+    plane, by_word = latest_plane(view)
     words = {"apps": apps.value if apps else _why_no_apps(view), "plane": plane.value if plane else _why_no_plane(view)}
     facts = [item for item in (apps, plane) if item]
     if apps and plane:
@@ -248,7 +252,7 @@ def _latest_app(view: View) -> Evidence | None:
     return seen(newest[1], "status.completionTimestamp", newest[1].status.completion_timestamp) if newest else None
 
 
-def _latest_plane(view: View) -> tuple[Evidence | None, bool]:
+def latest_plane(view: View) -> tuple[Evidence | None, bool]:
     """The newest control plane backup of the last week, and whether only a label says that it is one."""
     for backup in sorted(view.all(EtcdBackup), key=_name):
         done = condition(backup.status.conditions, "BackupCompleted")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, ok, reason, seen, unknown, warn
-from ztui.checks.limits import LIMITS
-from ztui.engines import tenancy, units
-from ztui.engines.grants import ACCESS, Grant, Question, allows, cluster_grants, grants_in, groups_of_account
-from ztui.kinds.base import matches
+from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, ok, reason, seen, warn
+from ztui.engines import sccs, tenancy, units
+from ztui.engines.isolation import ISOLATION, ISOLATION_WHERE_SERVED, stays_closed
+from ztui.engines.reach import network_of
+from ztui.kinds.gitops import Application, AppProject
 from ztui.kinds.platform import FeatureGate
 from ztui.kinds.platformconfig import IngressController
-from ztui.kinds.security import ClusterUserDefinedNetwork, SecurityContextConstraints, UserDefinedNetwork
-from ztui.kinds.tenancy import Application, AppProject, LimitRange, ProjectConfig, Template
-from ztui.kinds.workload import Namespace, Pod, ServiceAccount
-from ztui.view import View, Why
+from ztui.kinds.security import SecurityContextConstraints
+from ztui.kinds.tenancy import LimitRange, ProjectConfig, Template
+from ztui.kinds.workload import Namespace, Pod
+from ztui.view import View
 
 ENFORCED = reason("level-enforced", "enforces {level}")
 BY_DEFAULT = reason("level-by-default", "the platform enforces restricted where no label says otherwise")
@@ -93,18 +93,16 @@ WILDCARDS = reason(
     next="Set routeAdmission.wildcardPolicy to WildcardsDisallowed",
 )
 OWN_NETWORKS = reason("own-networks", "{count} namespaces are on primary networks of their own")
-NETWORK_UNREAD = reason(
-    "separation-unread",
-    "{missing} share the cluster's network; whether a default deny keeps them apart is judged elsewhere",
-    next="Read ZT2-NET-002",
+CLOSED = reason("closed-by-default", "{count} namespaces share the cluster's network, each closed by default")
+NO_SEPARATION = reason(
+    "no-separation",
+    "nothing keeps {missing} apart: no network of their own, and open by default",
+    next="Preview a default deny, or put each tenant on a primary network of its own",
 )
 
-_PRIMARY: Final = "k8s.ovn.org/primary-user-defined-network"
 _PSA: Final = "pod-security.kubernetes.io/"
 _LEVELS: Final = frozenset({"restricted", "baseline"})
 _GATE: Final = "OpenShiftPodSecurityAdmission"
-_SCC_GROUP: Final = "security.openshift.io"
-_SCC_RESOURCE: Final = "securitycontextconstraints"
 
 
 @check(
@@ -113,8 +111,8 @@ _SCC_RESOURCE: Final = "securitycontextconstraints"
     severity="high",
     gate="R",
     grain="namespace",
-    needs=(*ACCESS, Pod, ServiceAccount),
-    where_served=(SecurityContextConstraints, FeatureGate),
+    needs=(*sccs.SCCS, Pod),
+    where_served=(*sccs.SCCS_WHERE_SERVED, FeatureGate),
     recipes=("R-PSA",),
     maps=("CISA Apps", "800-53 AC-6", "800-53 CM-7", "800-53 SC-39", "CIS-OCP 5.2", "CIS-OCP 5.7.3"),
 )
@@ -127,7 +125,9 @@ def pod_security(view: View, namespace: Namespace) -> Iterator[Finding]:
     is usable or in use here; warn if only SCCs, or only audit and warn, stand in the way.
     Traps: the platform's label sync writes audit and warn only; an SCC may be granted by its own lists or by a role; a value that
     is not a level counts as restricted on the server.
-    Source: v1 Namespace labels pod-security.kubernetes.io/*; security.openshift.io/v1 SecurityContextConstraints; FeatureGate.
+    Source: v1 Namespace, metadata.labels; security.openshift.io/v1 SecurityContextConstraints, allowPrivilegedContainer,
+    users, groups; config.openshift.io/v1 FeatureGate, status.featureGates; v1 Pod,
+    spec.containers[].securityContext.privileged, spec.hostNetwork.
     Verify: kubectl get ns -L pod-security.kubernetes.io/enforce
     """
     level = namespace.labels.get(f"{_PSA}enforce", "")
@@ -162,7 +162,9 @@ def born_isolated(view: View) -> Iterator[Finding]:
     Rule: pass if the template has a NetworkPolicy and a quota and nine of ten user namespaces have a quota and limits; fail if
     there is no template and less than half have a quota; warn otherwise.
     Traps: a template that is named but does not exist gives nothing; a quota over several namespaces counts in each of them.
-    Source: config.openshift.io/v1 Project; template.openshift.io/v1 Template; v1 ResourceQuota, LimitRange; ClusterResourceQuota.
+    Source: config.openshift.io/v1 Project, spec.projectRequestTemplate.name; template.openshift.io/v1 Template,
+    objects[].kind; v1 ResourceQuota, LimitRange, metadata.namespace; quota.openshift.io/v1 ClusterResourceQuota,
+    status.namespaces.
     Verify: oc get project.config.openshift.io cluster -o jsonpath='{.spec.projectRequestTemplate.name}'
     """
     kinds = tenancy.template_kinds(view)
@@ -187,8 +189,8 @@ def born_isolated(view: View) -> Iterator[Finding]:
     severity="medium",
     gate="R",
     grain="cluster",
-    needs=(Pod,),
-    where_served=(IngressController, AppProject, Application, UserDefinedNetwork, ClusterUserDefinedNetwork),
+    needs=ISOLATION,
+    where_served=(IngressController, AppProject, Application, *ISOLATION_WHERE_SERVED),
     recipes=("R-APPPROJ", "R-IC-STRICT"),
     maps=("800-53 AC-4", "800-53 SC-2", "800-53 SC-7"),
 )
@@ -201,7 +203,10 @@ def boundaries(view: View) -> Iterator[Finding]:
     the platform's; warn if namespaces may share hosts or claim wildcards, or share the network.
     Traps: a reserved name proves nothing, only what answers for it does; a network needs the label on the namespace to be its
     primary one; where no network is a tenant's own, a default deny decides.
-    Source: operator.openshift.io/v1 IngressController; argoproj.io AppProject, Application; k8s.ovn.org/v1; v1 Namespace.
+    Source: operator.openshift.io/v1 IngressController, spec.routeAdmission.namespaceOwnership,
+    spec.routeAdmission.wildcardPolicy; argoproj.io/v1alpha1 AppProject, spec.sourceRepos, spec.destinations,
+    spec.clusterResourceWhitelist; argoproj.io/v1alpha1 Application, spec.project, spec.destination; k8s.ovn.org/v1
+    UserDefinedNetwork, spec.topology; networking.k8s.io/v1 NetworkPolicy, spec.podSelector.
     Verify: oc get ingresscontroller -n openshift-ingress-operator -o jsonpath='{.items[*].spec.routeAdmission}'
     """
     yield from _unowned(view)
@@ -216,9 +221,11 @@ def boundaries(view: View) -> Iterator[Finding]:
 def _unowned(view: View) -> Iterator[Finding]:
     """Namespaces that look like the platform's, run pods, and belong to nobody that the API server trusts."""
     for name in view.derive(tenancy.user_namespaces):
+        if not units.looks_reserved(name):
+            continue
         namespace = view.get(Namespace, name)
         live = [item for item in view.within(Pod, name) if item.is_live]
-        if namespace is not None and live and units.looks_reserved(name):
+        if namespace is not None and live:
             yield fail(namespace, UNOWNED, seen=live, pods=len(live))
 
 
@@ -245,9 +252,11 @@ def _project(view: View, project: AppProject) -> Finding:
         if (item.spec.project or "default") == "default" and item.spec.destination.namespace
     ]
     tenants = sorted({_tenant(view, item.spec.destination.namespace) for item in apps})
+    whitelist = spec.cluster_resource_whitelist or ()
     facts = [
         seen(project, "spec.sourceRepos", ", ".join(spec.source_repos or ())),
         seen(project, "spec.destinations", "*" if anywhere else "bounded"),
+        seen(project, "spec.clusterResourceWhitelist", ", ".join(f"{item.group}/{item.kind}" for item in whitelist)),
     ]
     if "*" in (spec.source_repos or ()) and anywhere and len(tenants) > 1:
         return fail(project, OPEN_PROJECT, seen=facts, tenants=_some(tenants))
@@ -257,31 +266,22 @@ def _project(view: View, project: AppProject) -> Finding:
 def _tenant(view: View, name: str) -> str:
     """The owner of a namespace, or the namespace itself where nobody owns it."""
     namespace = view.get(Namespace, name)
-    return (units.owner_of(namespace, LIMITS.owner_keys) if namespace else "") or name
+    return (units.owner_of(namespace, view.limits.owner_keys) if namespace else "") or name
 
 
 def _networks(view: View) -> Iterator[Finding]:
-    """Whether each user namespace with live pods is on a primary network of its own; a lone tenant has nobody to keep out."""
-    names = [name for name in view.derive(tenancy.user_namespaces) if any(item.is_live for item in view.within(Pod, name))]
-    shared = [name for name in names if not _on_own_network(view, name)]
+    """Whether each user namespace with live pods is on a network of its own or closed; a lone tenant has nobody to keep out."""
+    names = [name for name in view.derive(tenancy.user_namespaces) if view.derive(tenancy.runs_pods, name)]
+    shared = [name for name in names if not view.derive(network_of, name)]
     if len(names) < 2:
         return
-    if shared:
-        yield unknown(cluster_ref(), NETWORK_UNREAD, Why.NOT_CONNECTED, "ZT2-NET-002", missing=_some(shared))
+    loose = [name for name in shared if not view.derive(stays_closed, name, "ingress")]
+    if loose:
+        yield warn(cluster_ref(), NO_SEPARATION, missing=_some(loose))
+    elif shared:
+        yield ok(cluster_ref(), CLOSED, count=len(shared))
     else:
         yield ok(cluster_ref(), OWN_NETWORKS, count=len(names))
-
-
-def _on_own_network(view: View, name: str) -> bool:
-    namespace = view.get(Namespace, name)
-    if namespace is None or _PRIMARY not in namespace.labels:
-        return False
-    if any(item.spec.is_primary for item in view.within(UserDefinedNetwork, name)):
-        return True
-    return any(
-        item.spec.network.is_primary and matches(item.spec.namespace_selector, namespace.labels)
-        for item in view.all(ClusterUserDefinedNetwork)
-    )
 
 
 def _unlabelled(view: View, namespace: Namespace, facts: list[Evidence]) -> Finding:
@@ -294,7 +294,7 @@ def _unlabelled(view: View, namespace: Namespace, facts: list[Evidence]) -> Find
         return fail(namespace, RUNS_FREE, seen=[*facts, fact], pod=pod.name, how=how)
     if view.absent(SecurityContextConstraints):
         return warn(namespace, NOTHING_SEEN, seen=facts)
-    usable = next(_usable(view, namespace.name), None)
+    usable = next((item for item in sccs.usable(view, namespace.name) if item[1].reaches_node), None)
     if usable is not None:
         account, scc, by = usable
         fact = seen(scc, scc.reaches_node, "true")
@@ -321,48 +321,6 @@ def _running_free(view: View, namespace: str) -> Iterator[tuple[Pod, str, Eviden
             scc = view.get(SecurityContextConstraints, name) if name else None
             if scc is not None and scc.reaches_node:
                 yield pod, f"the SCC {name}", seen(pod, "metadata.annotations[openshift.io/scc]", name)
-
-
-def _usable(view: View, namespace: str) -> Iterator[tuple[str, SecurityContextConstraints, str]]:
-    """Which account of the namespace may use which SCC that reaches the node, and by what."""
-    sccs = [item for item in sorted(view.all(SecurityContextConstraints), key=lambda item: item.name) if item.reaches_node]
-    accounts = sorted({"default", *(item.name for item in view.within(ServiceAccount, namespace))})
-    groups = frozenset(groups_of_account(namespace))
-    grants = (*view.derive(_uses_everywhere), *view.derive(_uses_in, namespace))
-    for account in accounts:
-        user = f"system:serviceaccount:{namespace}:{account}"
-        held = [item for item in grants if _holds(item, user, groups, namespace)]
-        for scc in sccs:
-            if user in (scc.users or ()) or groups & set(scc.groups or ()):
-                yield account, scc, "the SCC's own users and groups"
-            question = Question("use", _SCC_GROUP, _SCC_RESOURCE, namespace, scc.name)
-            for grant in held:
-                if allows(grant, question):
-                    yield account, scc, str(grant.binding)
-
-
-def _uses_everywhere(view: View) -> tuple[Grant, ...]:
-    """The cluster-wide grants that let anybody use any SCC."""
-    return tuple(item for item in view.derive(cluster_grants) if _uses(item))
-
-
-def _uses_in(view: View, namespace: str) -> tuple[Grant, ...]:
-    """The grants of a namespace that let anybody use any SCC there."""
-    return tuple(item for item in view.derive(grants_in, namespace) if _uses(item))
-
-
-def _uses(grant: Grant) -> bool:
-    return allows(grant, Question("use", _SCC_GROUP, _SCC_RESOURCE), any_name=True)
-
-
-def _holds(grant: Grant, user: str, groups: frozenset[str], namespace: str) -> bool:
-    subject = grant.subject
-    if subject.kind == "Group":
-        return subject.name in groups
-    if subject.kind == "User":
-        return subject.name == user
-    home = subject.namespace or grant.namespace
-    return home == namespace and user == f"system:serviceaccount:{home}:{subject.name}"
 
 
 def _template_facts(view: View) -> list[Evidence]:

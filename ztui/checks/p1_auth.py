@@ -9,7 +9,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, na, ok, reason, seen, unknown, warn
-from ztui.checks.limits import LIMITS
 from ztui.engines import units
 from ztui.kinds.base import Kind, Ref, condition
 from ztui.kinds.login import Authentication, OAuth, OAuthClient
@@ -17,6 +16,7 @@ from ztui.kinds.openshift import ClusterOperator, Infrastructure
 from ztui.kinds.platformconfig import APIServerConfig, IngressController, KubeletConfig, TLSProfile
 from ztui.kinds.policy import APIService
 from ztui.kinds.secret import BootstrapSecret
+from ztui.limits import Limits
 from ztui.view import View, Why
 
 GONE = reason("removed", "the bootstrap administrator is removed")
@@ -28,6 +28,11 @@ THERE = reason(
 )
 RESIDUAL = reason(
     "residual-secret", "the Secret of kubeadmin is left, though logins are external", next="Delete kube-system/kubeadmin"
+)
+SECRET_UNREAD = reason(
+    "kubeadmin-unread",
+    "whether the bootstrap administrator is still there could not be read",
+    next="`ztui roles secrets` prints the right to one Secret that this needs",
 )
 HOSTED = reason("hosted", "the hosting cluster owns this")
 SERVED = reason("authenticator", "logins are served by {mode}")
@@ -83,8 +88,8 @@ _UNITS: Final = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
     severity="high",
     gate="R",
     grain="cluster",
-    needs=(Infrastructure, BootstrapSecret),
-    may=(Authentication,),
+    needs=(Infrastructure,),
+    may=(Authentication, BootstrapSecret),
     variants=("ocp",),
     recipes=("R-KUBEADMIN",),
     maps=("CISA Identity", "800-53 AC-2(2)", "800-53 AC-2(7)", "800-53 IA-2(5)", "CIS-OCP 3.1.1"),
@@ -96,15 +101,21 @@ def kubeadmin_removed(view: View) -> Iterator[Finding]:
     How: the password is in the installer's folder and in old tickets; it has no second factor and no owner.
     Rule: pass if the Secret is not there, fail if it is; warn if logins are external; not applicable where hosted.
     Traps: certificates of system:masters remain valid, and are not visible here.
-    Source: v1 Secret kube-system/kubeadmin, metadata only; Authentication spec.type; Infrastructure status.controlPlaneTopology.
+    Source: v1 Secret, metadata.name; config.openshift.io/v1 Authentication,
+    spec.type; config.openshift.io/v1 Infrastructure, status.controlPlaneTopology.
     Verify: oc get secret kubeadmin -n kube-system
     """
     if view.derive(units.platform).hosted:
         yield na(cluster_ref(), HOSTED)
         return
+    at = Ref("", "Secret", "kube-system", "kubeadmin")
+    gap = view.gap(BootstrapSecret)
+    if gap is not None:
+        yield unknown(at, SECRET_UNREAD, gap.why, gap.detail)
+        return
     secret = view.get(BootstrapSecret, "kubeadmin", "kube-system")
     if secret is None:
-        yield ok(Ref("", "Secret", "kube-system", "kubeadmin"), GONE)
+        yield ok(at, GONE)
         return
     authentication = view.get(Authentication, "cluster")
     external = authentication is not None and authentication.spec.type == "OIDC"
@@ -129,7 +140,8 @@ def real_authenticator(view: View) -> Iterator[Finding]:
     Rule: pass for the integrated server or OIDC with a healthy operator; warn where the operator is unwell, or a webhook decides;
     fail for None without a webhook, and for OIDC without a provider.
     Traps: the plural webhookTokenAuthenticators has no effect and does not count.
-    Source: config.openshift.io/v1 Authentication spec; ClusterOperator authentication conditions.
+    Source: config.openshift.io/v1 Authentication, spec.type, spec.oidcProviders, spec.webhookTokenAuthenticator;
+    config.openshift.io/v1 ClusterOperator, status.conditions.
     Verify: oc get authentication cluster -o yaml; oc get clusteroperator authentication
     """
     found = view.get(Authentication, "cluster")
@@ -170,7 +182,9 @@ def sessions_expire(view: View) -> Iterator[Finding]:
     Rule: pass up to 8 hours with an idle limit of 30 minutes; warn up to a day or without idle limit; fail beyond a day, for a
     client whose tokens never expire, and for a client that redirects to plain http.
     Traps: accessTokenInactivityTimeoutSeconds in tokenConfig is dead; tokens that exist keep their lifetime.
-    Source: config.openshift.io/v1 OAuth spec.tokenConfig; oauth.openshift.io/v1 OAuthClient.
+    Source: config.openshift.io/v1 OAuth, spec.tokenConfig.accessTokenMaxAgeSeconds,
+    spec.tokenConfig.accessTokenInactivityTimeout; oauth.openshift.io/v1 OAuthClient, accessTokenMaxAgeSeconds,
+    accessTokenInactivityTimeoutSeconds, redirectURIs.
     Verify: oc get oauth cluster -o jsonpath='{.spec.tokenConfig}'
     """
     authentication, oauth = view.get(Authentication, "cluster"), view.get(OAuth, "cluster")
@@ -180,12 +194,14 @@ def sessions_expire(view: View) -> Iterator[Finding]:
     age = (oauth.spec.token_config.access_token_max_age_seconds if oauth else 0) or DAY_S
     idle = duration_s(oauth.spec.token_config.access_token_inactivity_timeout) if oauth else 0.0
     on: Kind | Ref = oauth or Ref("config.openshift.io", "OAuth", "", "cluster")
-    yield _lifetime(on, "the cluster", age, idle, [seen(oauth, "spec.tokenConfig", f"{age} s, idle {idle:g} s")] if oauth else [])
+    yield _lifetime(
+        view.limits, on, "the cluster", age, idle, [seen(oauth, "spec.tokenConfig", f"{age} s, idle {idle:g} s")] if oauth else []
+    )
     gap = view.gap(OAuthClient)
     if gap is not None and gap.why is not Why.ABSENT:
         yield unknown(on, CLIENTS_UNREAD, Why.PARTIAL, str(gap))
     for client in view.all(OAuthClient):
-        yield from _client(client, age, idle)
+        yield from _client(view.limits, client, age, idle)
 
 
 @check(
@@ -207,7 +223,9 @@ def tls_floor(view: View) -> Iterator[Finding]:
     How: a man in the middle talks a client down to a version that he can read.
     Rule: pass for Intermediate, Modern or unset; warn for a custom list with CBC or 3DES; fail for Old, or custom below 1.2.
     Traps: unset means the platform's default, Intermediate; hosted control planes own the API server's part.
-    Source: tlsSecurityProfile of APIServer, IngressController and KubeletConfig.
+    Source: config.openshift.io/v1 APIServer, spec.tlsSecurityProfile.type, spec.tlsSecurityProfile.custom;
+    operator.openshift.io/v1 IngressController, spec.tlsSecurityProfile; machineconfiguration.openshift.io/v1 KubeletConfig,
+    spec.tlsSecurityProfile.
     Verify: oc get apiserver cluster -o jsonpath='{.spec.tlsSecurityProfile}'
     """
     hosted = view.derive(units.platform).hosted
@@ -238,7 +256,8 @@ def endpoints_authenticate(view: View) -> Iterator[Finding]:
     Rule: fail for a kubelet override that opens it, and for an API service whose certificate is not verified; pass on OpenShift
     without such overrides; unknown for kubelets of other platforms.
     Traps: built-in API services have no service and are skipped.
-    Source: machineconfiguration.openshift.io/v1 KubeletConfig; apiregistration.k8s.io/v1 APIService.
+    Source: machineconfiguration.openshift.io/v1 KubeletConfig, spec.kubeletConfig; apiregistration.k8s.io/v1 APIService,
+    spec.insecureSkipTLSVerify, spec.service.
     Verify: kubectl get apiservices -o json | jq '.items[] | select(.spec.insecureSkipTLSVerify) | .metadata.name'
     """
     clean, count = True, 0
@@ -277,24 +296,24 @@ def _operator_health(view: View, found: Authentication, mode: str, facts: list[E
     return ok(found, SERVED, seen=facts, mode=mode or "the integrated server")
 
 
-def _lifetime(on: Kind | Ref, who: str, age: float, idle: float, facts: list[Evidence]) -> Finding:
+def _lifetime(limits: Limits, on: Kind | Ref, who: str, age: float, idle: float, facts: list[Evidence]) -> Finding:
     if age > DAY_S:
         return fail(on, ENDLESS, seen=facts, who=who, what=f"end only after {age:g} s")
-    if age > LIMITS.max_token_age_s:
-        return warn(on, LONG, seen=facts, who=who, age=f"{age:g}", limit=LIMITS.max_token_age_s)
-    if idle <= 0 or idle > LIMITS.max_idle_s:
+    if age > limits.max_token_age_s:
+        return warn(on, LONG, seen=facts, who=who, age=f"{age:g}", limit=limits.max_token_age_s)
+    if idle <= 0 or idle > limits.max_idle_s:
         return warn(on, NO_IDLE, seen=facts, who=who)
     return ok(on, LIFETIMES, seen=facts, age=f"{age:g}", idle=f"{idle:g}")
 
 
-def _client(client: OAuthClient, age: float, idle: float) -> Iterator[Finding]:
+def _client(limits: Limits, client: OAuthClient, age: float, idle: float) -> Iterator[Finding]:
     own, own_idle = client.access_token_max_age_seconds, client.access_token_inactivity_timeout_seconds
     facts = [seen(client, "accessTokenMaxAgeSeconds", own)] if own is not None else []
     facts += [seen(client, "accessTokenInactivityTimeoutSeconds", own_idle)] if own_idle is not None else []
     if own is not None and own <= 0:
         yield fail(client, ENDLESS, seen=facts, who=client.name, what="never end")
     elif facts:
-        yield _lifetime(client, client.name, age if own is None else own, idle if own_idle is None else own_idle, facts)
+        yield _lifetime(limits, client, client.name, age if own is None else own, idle if own_idle is None else own_idle, facts)
     for uri in client.redirect_uris or ():
         if _leaks(uri):
             yield fail(client, PLAIN_REDIRECT, seen=[seen(client, "redirectURIs", uri)], who=client.name, uri=uri)

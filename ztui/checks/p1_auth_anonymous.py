@@ -27,6 +27,7 @@ GRANTED = reason(
     "{subject} holds {role}: a caller without a login may {what}",
     next="Remove {subject} from the binding; annotate a shipped binding with autoupdate=false or it returns",
     stands=True,
+    waivable=False,
 )
 
 ANONYMOUS: Final = {("Group", "system:unauthenticated"), ("User", "system:anonymous")}
@@ -77,7 +78,8 @@ def no_anonymous_access(view: View, namespace: Namespace | None) -> Iterator[Fin
     image pulls; fail for anything else, and for a shipped role that has gained a rule.
     Traps: a path such as /metrics is not discovery; RoleBindings can name system:unauthenticated too; shipped bindings come
     back unless autoupdate is off.
-    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding subjects and roleRef; the rules of the role.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects, roleRef; rbac.authorization.k8s.io/v1
+    ClusterRole, Role, rules.
     Verify: kubectl get clusterrolebindings,rolebindings -A -o wide | grep -E 'system:(unauthenticated|anonymous)'
     """
     bindings: Iterable[ClusterRoleBinding | RoleBinding]

@@ -10,8 +10,10 @@ from typing import Any, Final
 from ztui.checks.base import Evidence, Finding, Status, attested, check, fail, na, ok, reason, seen, unknown, warn
 from ztui.engines import doors
 from ztui.engines.entry import ENTRIES, ENTRIES_WHERE_SERVED, EntryPoint, entry_points
+from ztui.engines.mtls import MESH, MESH_WHERE_SERVED, container_ports, inbound, root_gap
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
-from ztui.kinds.ipsec import NetworkConfig
+from ztui.kinds.clusternetwork import NetworkOperator
+from ztui.kinds.mesh import PeerAuthentication
 from ztui.kinds.network import Service
 from ztui.kinds.workload import Namespace, Pod
 from ztui.view import View, Why
@@ -26,10 +28,11 @@ ALLOWED = reason(
     stands=True,
 )
 BARE = reason("plain-inside", "{host} is plain from the router to the pod", next="Use reencrypt, a mesh, or IPsec mode Full")
-MESH_UNSEEN = reason(
-    "mesh-not-judged",
-    "{host} ends TLS at the router; the mesh decides about the rest",
-    next="Use reencrypt",
+MESH_STRICT = reason("mesh-strict", "{host} ends TLS at the router, and what is behind it accepts only mutual TLS")
+MESH_UNREAD = reason(
+    "mesh-unread",
+    "{host} ends TLS at the router; what is behind it accepts only mutual TLS unless the mesh's own namespace says otherwise",
+    next="Grant `ztui roles view`",
 )
 IPSEC_UNREAD = reason("ipsec-unread", "{host} ends TLS at the router; IPsec could not be read", next="Grant `ztui roles view`")
 GATEWAY_UNREAD = reason("gateway-unread", "the Gateway of {host} could not be read", next="Grant `ztui roles view`")
@@ -52,7 +55,6 @@ OPEN = reason(
     "no-identity", "{host} answers callers that nobody has identified", next="Put an auth proxy or a mesh policy before {service}"
 )
 UNSEEN = reason("proofs-unread", "what stands before {host} could not be read", next="Grant `ztui roles view`")
-OWN_GATE = reason("gateway-tls", "{host} ends TLS at a mesh gateway that is not read", next="Look at the gateway's tls.mode")
 NOBODY = reason("no-backend", "nothing runs behind {host}")
 
 EXPOSURE: Final = "ztui.io/exposure"
@@ -81,9 +83,9 @@ _INTERNAL: Final[dict[str, frozenset[str]]] = {
     severity="high",
     gate="R",
     grain="namespace",
-    needs=(*ENTRIES, Pod),
-    where_served=ENTRIES_WHERE_SERVED,
-    may=(NetworkConfig,),
+    needs=(*ENTRIES, *MESH, Service),
+    where_served=(*ENTRIES_WHERE_SERVED, *MESH_WHERE_SERVED),
+    may=(NetworkOperator,),
     recipes=("R-ROUTE-TLS",),
     maps=("CISA Networks", "CISA Data", "800-53 SC-8", "800-53 SC-8(1)", "800-53 AC-17(2)"),
 )
@@ -96,12 +98,15 @@ def tls_at_entries(view: View, namespace: Namespace) -> Iterator[Finding]:
     TLS, or where plain http is served too. Ways in that nobody admits are out of scope.
     Traps: a Route that an Ingress owns is fixed at the Ingress; ACME solvers are plain for an hour; a listener for http that only
     redirects is right.
-    Source: route.openshift.io/v1 Route spec.tls; networking.k8s.io/v1 Ingress spec.tls; Gateway spec.listeners.
+    Source: route.openshift.io/v1 Route, spec.tls.termination, spec.tls.insecureEdgeTerminationPolicy,
+    status.ingress[].conditions; networking.k8s.io/v1 Ingress, spec.tls, metadata.annotations; gateway.networking.k8s.io/v1
+    Gateway, spec.listeners[].protocol, spec.listeners[].tls.mode; security.istio.io/v1 PeerAuthentication, spec.mtls.mode;
+    operator.openshift.io/v1 Network, spec.defaultNetwork.ovnKubernetesConfig.ipsecConfig.mode.
     Verify: oc get routes -A -o custom-columns=NS:.metadata.namespace,HOST:.spec.host,TLS:.spec.tls.termination
     """
     for entry in view.derive(entry_points, namespace.name):
         if entry.admitted and not _is_young_solver(view, entry):
-            yield _tls(view, namespace, entry)
+            yield _tls(view, entry)
 
 
 @check(
@@ -124,7 +129,8 @@ def no_bypass(view: View, namespace: Namespace) -> Iterator[Finding]:
     Rule: pass where ztui.io/exposure gives a reason; warn for internal load balancers and for those with source ranges; fail for
     the rest.
     Traps: two halves of the Internet are the Internet; gateways of a mesh live in namespaces of add-ons.
-    Source: v1 Service spec.type, externalIPs, loadBalancerSourceRanges; v1 Pod containers[].ports[].hostPort.
+    Source: v1 Service, spec.type, spec.externalIPs, spec.loadBalancerSourceRanges, metadata.annotations; v1 Pod,
+    spec.containers[].ports[].hostPort.
     Verify: kubectl get services -A | grep -E 'NodePort|LoadBalancer'
     """
     for service in view.within(Service, namespace.name):
@@ -156,7 +162,11 @@ def identity_at_entries(view: View, namespace: Namespace) -> Iterator[Finding]:
     certificates, or a policy of the gateway; warn where ztui.io/authn and ztui.io/authn-reason say so; fail otherwise.
     Traps: RequestAuthentication alone accepts requests without a token; a mesh policy needs a sidecar to act; a Service can go
     past the proxy in its pod.
-    Source: security.istio.io/v1; kuadrant.io AuthPolicy; operator.openshift.io/v1 IngressController spec.clientTLS; v1 Pod.
+    Source: security.istio.io/v1 RequestAuthentication, spec.selector, spec.jwtRules; security.istio.io/v1
+    AuthorizationPolicy, spec.action, spec.rules, spec.provider; networking.istio.io/v1 Gateway, spec.servers[].tls.mode,
+    spec.selector; kuadrant.io/v1 AuthPolicy, spec.targetRef, status.conditions; operator.openshift.io/v1 IngressController,
+    spec.clientTLS.clientCertificatePolicy; v1 Pod, spec.containers[].image, metadata.labels; v1 Service,
+    metadata.annotations.
     Verify: curl -sS -o /dev/null -w '%{http_code}' https://HOST/
     """
     for entry in view.derive(entry_points, namespace.name):
@@ -165,7 +175,7 @@ def identity_at_entries(view: View, namespace: Namespace) -> Iterator[Finding]:
                 yield _identity(view, entry, at)
 
 
-def _tls(view: View, namespace: Namespace, entry: EntryPoint) -> Finding:
+def _tls(view: View, entry: EntryPoint) -> Finding:
     words: dict[str, Any] = {"host": entry.host or entry.ref.name, "how": entry.termination, "fix": entry.fix_at or entry.ref}
     facts = [seen(entry.of, entry.path, entry.termination or "none")]
     if entry.gap is not None:
@@ -179,35 +189,27 @@ def _tls(view: View, namespace: Namespace, entry: EntryPoint) -> Finding:
     if entry.insecure == "Allow":
         return fail(entry.of, ALLOWED, seen=facts, **words)
     if entry.termination not in _GOOD or entry.insecure not in _REFUSING:
-        return warn(entry.of, ODD, seen=facts, **{**words, "how": f"{entry.termination} {entry.insecure}".strip()})
-    return (
-        ok(entry.of, ENCRYPTED, seen=facts, **words)
-        if entry.termination != "edge"
-        else _edge(view, namespace, entry, facts, words)
-    )
+        how = f"{entry.termination} {entry.insecure}".strip()
+        return unknown(entry.of, ODD, Why.MALFORMED, f"unknown value {how!r}", seen=facts, **{**words, "how": how})
+    return ok(entry.of, ENCRYPTED, seen=facts, **words) if entry.termination != "edge" else _edge(view, entry, facts, words)
 
 
-def _edge(view: View, namespace: Namespace, entry: EntryPoint, facts: list[Evidence], words: dict[str, Any]) -> Finding:
-    network = view.get(NetworkConfig, "cluster")
+def _edge(view: View, entry: EntryPoint, facts: list[Evidence], words: dict[str, Any]) -> Finding:
+    network = view.get(NetworkOperator, "cluster")
     if network is not None and network.encrypts_pods:
         return ok(entry.of, ENCRYPTED, seen=facts, **words)
-    if _has_mesh(view, namespace):
-        return unknown(entry.of, MESH_UNSEEN, Why.NOT_CONNECTED, "mesh", seen=facts, **words)
-    gap = view.gap(NetworkConfig)
+    pods = [pod for at in entry.backends for pod in _behind(view, view.get(Service, at[1], at[0]))]
+    ports = [(pod, inbound(view, pod, port)) for pod in pods for port in container_ports([pod]) or (0,)]
+    if ports and all(found.mode == "STRICT" for _, found in ports):
+        left = (pod for pod, found in ports if found.by is None or found.by.namespace != pod.namespace)
+        hidden = next(filter(None, (root_gap(view, PeerAuthentication, pod.namespace) for pod in left)), None)
+        if hidden is not None:
+            return unknown(entry.of, MESH_UNREAD, hidden.why, hidden.detail, seen=[*facts, *pods], **words)
+        return ok(entry.of, MESH_STRICT, seen=[*facts, *pods], **words)
+    gap = view.gap(NetworkOperator)
     if gap is not None and gap.why is not Why.ABSENT:
         return unknown(entry.of, IPSEC_UNREAD, gap.why, "networks.operator.openshift.io", seen=facts, **words)
     return warn(entry.of, BARE, seen=facts, **words)
-
-
-def _has_mesh(view: View, namespace: Namespace) -> bool:
-    labels = namespace.labels
-    if (
-        labels.get("istio-injection") == "enabled"
-        or "istio.io/rev" in labels
-        or labels.get("istio.io/dataplane-mode") == "ambient"
-    ):
-        return True
-    return any(doors.in_mesh(pod) for pod in view.within(Pod, namespace.name))
 
 
 def _is_young_solver(view: View, entry: EntryPoint) -> bool:
@@ -294,8 +296,6 @@ def _identity(view: View, entry: EntryPoint, at: tuple[str, str]) -> Finding:
     unread = next(((kind, gap) for kind, gap in gaps.items() if gap is not None and gap.why is not Why.ABSENT), None)
     if unread is not None:
         return unknown(entry.of, UNSEEN, unread[1].why, unread[0].PLURAL, **words)
-    if entry.termination == "passthrough" and pods and all(doors.is_gateway(pod) for pod in pods):
-        return unknown(entry.of, OWN_GATE, Why.NOT_CONNECTED, "mesh gateway", **words)
     return fail(entry.of, OPEN, seen=[entry.of, *pods], **words)
 
 
@@ -316,6 +316,9 @@ def _proof(view: View, entry: EntryPoint, service: Service | None, pods: list[Po
         return f"AuthPolicy {policy.name}"
     if service is None or not pods:
         return ""
+    gate = doors.mutual_gate(view, entry, pods)
+    if gate is not None:
+        return f"Gateway {gate.name}, which demands a client certificate"
     how = ""
     for pod in pods:
         proxy = doors.proxy_before(pod, service)

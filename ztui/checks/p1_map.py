@@ -7,16 +7,16 @@ from datetime import timedelta
 from typing import Final
 
 from ztui.checks.base import Bands, Evidence, Finding, check, cluster_ref, fail, na, ok, reason, seen, unknown, warn
-from ztui.checks.limits import LIMITS
 from ztui.engines import units
+from ztui.engines.acs import ACS_WHERE_SERVED, acs
 from ztui.engines.entry import ENTRIES, ENTRIES_WHERE_SERVED, EntryPoint, entry_points
 from ztui.engines.tenancy import user_namespaces
 from ztui.engines.units import Workload
 from ztui.kinds.base import Kind, condition, instant
-from ztui.kinds.gitops import ClusterServiceVersion
+from ztui.kinds.clusternetwork import NetworkOperator
+from ztui.kinds.measured import ObservedFlow
+from ztui.kinds.meshcontrol import Istio
 from ztui.kinds.network import EndpointSlice, Route, Service
-from ztui.kinds.platform import Istio, NetworkOperator
-from ztui.kinds.policy import ValidatingWebhookConfiguration
 from ztui.kinds.telemetry import FlowCollector
 from ztui.kinds.workload import Namespace, Pod
 from ztui.view import View, Why
@@ -69,6 +69,12 @@ NO_TENANTS = reason("no-workloads", "no user workload runs here")
 FLOWS_UNREAD = reason(
     "flows-not-queried", "{source} observes flows; which namespaces it covers is in its store", next="Connect {store}"
 )
+FLOWS_SEEN = reason("flows-seen", "flows into {count} of {total} namespaces were seen in the last quarter of an hour")
+FLOWS_PARTLY = reason(
+    "flows-partly",
+    "flows into {count} of {total} namespaces were seen in the last quarter of an hour, none into {name}",
+    next="Find out whether nothing is called there, or nothing is observed",
+)
 FLOWS_EXPORTED = reason(
     "flows-exported",
     "flows leave the cluster as {ways}; what they cover cannot be seen here",
@@ -106,10 +112,12 @@ def inventory(view: View, namespace: Namespace) -> Iterator[Finding]:
     Rule: a workload passes with a controller, an application label and an owner of its namespace; it fails if all are missing, or
     if a Service sends traffic to a pod that nobody controls. Pass from 95 %, warn from 80 %; one that fails is enough to fail.
     Traps: pods of operators have custom controllers; the namespace default belongs to users; the system is nobody's requester.
-    Source: apps/v1, batch/v1, apps.openshift.io/v1 and v1 Pod ownerReferences and labels; v1 Namespace labels and annotations.
+    Source: v1 Pod, metadata.ownerReferences, metadata.labels; apps/v1 Deployment, StatefulSet, DaemonSet, metadata.labels;
+    batch/v1 CronJob, metadata.labels; apps.openshift.io/v1 DeploymentConfig, metadata.labels; v1 Namespace, metadata.labels,
+    metadata.annotations.
     Verify: kubectl get pods -A -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,BY:.metadata.ownerReferences[0].kind
     """
-    owner = units.owner_of(namespace, LIMITS.owner_keys)
+    owner = units.owner_of(namespace, view.limits.owner_keys)
     for unit in view.derive(units.workloads, namespace.name):
         yield _inventory(view, unit, owner)
 
@@ -132,7 +140,10 @@ def backends(view: View, namespace: Namespace) -> Iterator[Finding]:
     Rule: pass with a ready endpoint of a known workload; warn without a ready one; fail if the Service has been missing for a day
     or is an ExternalName.
     Traps: serverless and idled Services have no endpoints by design; a Service without selector lists outside addresses by hand.
-    Source: Route, Ingress, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute; v1 Service; discovery.k8s.io/v1 EndpointSlice.
+    Source: route.openshift.io/v1 Route, spec.to, spec.alternateBackends, spec.port; networking.k8s.io/v1 Ingress,
+    spec.rules[].http.paths[].backend; gateway.networking.k8s.io/v1 HTTPRoute, GRPCRoute, TLSRoute, spec.parentRefs,
+    spec.rules[].backendRefs; v1 Service, spec.ports, spec.selector; discovery.k8s.io/v1 EndpointSlice,
+    endpoints[].conditions, endpoints[].targetRef.
     Verify: kubectl get routes,ingresses,httproutes,services,endpointslices -A
     """
     for entry in view.derive(entry_points, namespace.name):
@@ -153,7 +164,8 @@ def backends(view: View, namespace: Namespace) -> Iterator[Finding]:
     gate="R",
     grain="cluster",
     needs=(Pod,),
-    where_served=(FlowCollector, Istio, NetworkOperator),
+    where_served=(FlowCollector, Istio, NetworkOperator, *ACS_WHERE_SERVED),
+    may=(ObservedFlow,),
     maps=("CISA Networks", "CISA V&A", "800-53 AC-4", "800-53 SI-4"),
 )
 def flows(view: View) -> Iterator[Finding]:
@@ -161,13 +173,18 @@ def flows(view: View) -> Iterator[Finding]:
 
     Why: declared policy without observed flows cannot be tightened safely.
     How: an intruder's connections leave no trace where nothing observes flows.
-    Rule: fail without a source; warn if flows are only exported; with a source, its store decides which namespaces it covers.
+    Rule: with a store that can be asked, pass if flows into 90 % of the namespaces with running workloads were seen in the last
+    quarter of an hour, warn from 50 %, fail below; fail without a source; warn if flows are only exported.
     Traps: a namespace without traffic is not a namespace without coverage; a source that is not ready observes nothing.
-    Source: flows.netobserv.io FlowCollector; sailoperator.io Istio; operator.openshift.io/v1 Network exportNetworkFlows.
+    Source: flows.netobserv.io/v1beta2 FlowCollector, status.conditions; sailoperator.io/v1 Istio, status.conditions;
+    operator.openshift.io/v1 Network, spec.exportNetworkFlows.
     Verify: kubectl get flowcollectors,istios
     """
     if not any(pod.is_live for name in view.derive(user_namespaces) for pod in view.within(Pod, name)):
         yield na(cluster_ref(), NO_TENANTS)
+        return
+    if view.gap(ObservedFlow) is None:
+        yield _observed(view)
         return
     collector = view.get(FlowCollector, "cluster")
     state = condition(collector.status.conditions, "Ready") if collector else None
@@ -181,7 +198,7 @@ def flows(view: View) -> Iterator[Finding]:
     if mesh is not None:
         yield unknown(mesh, FLOWS_UNREAD, Why.NOT_CONNECTED, "thanos", seen=[mesh], source=str(mesh.ref), store="Thanos")
         return
-    central = _acs(view)
+    central = acs(view)
     if central is not None:
         yield unknown(central, FLOWS_UNREAD, Why.NOT_CONNECTED, "acs", seen=[central], source="ACS", store="ACS")
         return
@@ -194,6 +211,19 @@ def flows(view: View) -> Iterator[Finding]:
         yield fail(collector, FLOWS_BROKEN, seen=[collector], why=why)
     else:
         yield fail(cluster_ref(), NO_FLOWS)
+
+
+def _observed(view: View) -> Finding:
+    """Which tenants' namespaces the observed flows cover."""
+    wanted = [name for name in view.derive(user_namespaces) if any(pod.is_live for pod in view.within(Pod, name))]
+    known = {item.name: item for item in view.all(ObservedFlow)}
+    hit = [name for name in wanted if name in known]
+    words = {"count": str(len(hit)), "total": str(len(wanted))}
+    facts = [seen(known[name], "flows in 15 min", f"{known[name].count:g}") for name in hit]
+    if len(hit) >= 0.9 * len(wanted):
+        return ok(cluster_ref(), FLOWS_SEEN, seen=facts, **words)
+    make = warn if len(hit) >= 0.5 * len(wanted) else fail
+    return make(cluster_ref(), FLOWS_PARTLY, seen=facts, **words, name=next(name for name in wanted if name not in known))
 
 
 def _inventory(view: View, unit: Workload, owner: str) -> Finding:
@@ -251,15 +281,6 @@ def _missing(view: View, entry: EntryPoint, words: dict[str, str]) -> Finding:
     if since is not None and view.now - since > _DAY:
         return fail(entry.of, DANGLING, seen=[entry.of], **words)
     return warn(entry.of, DANGLING_NEW, seen=[entry.of], **words)
-
-
-def _acs(view: View) -> Kind | None:
-    """ACS, by its operator or its webhook."""
-    hook = view.get(ValidatingWebhookConfiguration, "stackrox")
-    if hook is not None:
-        return hook
-    installed = (item for item in view.all(ClusterServiceVersion) if not item.is_copy and item.status.phase == "Succeeded")
-    return next((item for item in sorted(installed, key=_name) if item.name.startswith("rhacs-operator")), None)
 
 
 def _name(of: Kind) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
 
 from ztui.checks.base import Finding, Reason, check, cluster_ref, fail, na, ok, reason, seen, unknown, warn
 from ztui.engines import units
 from ztui.engines.grants import ACCESS, all_grants
 from ztui.engines.holders import holder
+from ztui.engines.people import DIRECTORY_TYPES, LOCAL_TYPES, OIDC_TYPES
 from ztui.kinds.base import condition
 from ztui.kinds.identity import Group, Identity, User
 from ztui.kinds.login import Authentication, ClaimRule, IdentityProvider, OAuth, OIDCProvider
@@ -63,10 +63,6 @@ STRANGER = reason("unknown-provider", "belongs to the provider {name}, which is 
 GHOST = reason("ghost-member", "{user} is a member and has never logged in", next="Remove the member, or let the provider sync")
 LINKED = reason("linked", "is linked to a provider")
 
-OIDC_TYPES: Final = frozenset({"OpenID", "Google", "GitLab"})
-DIRECTORY_TYPES: Final = frozenset({"LDAP", "GitHub", "RequestHeader"})
-LOCAL_TYPES: Final = frozenset({"HTPasswd", "BasicAuth", "Keystone"})
-
 
 @check(
     "ZT1-OIDC-001",
@@ -88,7 +84,10 @@ def oidc_in_force(view: View) -> Iterator[Finding]:
     Rule: pass for an OIDC provider over https with an audience, or an OpenID, Google or GitLab provider; warn for LDAP, GitHub
     and request headers alone; fail for none, or local ones alone. On plain Kubernetes our own token's issuer is the evidence.
     Traps: identityProviders is an atomic list: an apply would replace it.
-    Source: config.openshift.io/v1 Authentication, OAuth; the iss claim of our own token.
+    Source: config.openshift.io/v1 Authentication, spec.type, spec.oidcProviders[].issuer.issuerURL,
+    spec.oidcProviders[].issuer.audiences; config.openshift.io/v1 OAuth, spec.identityProviders[].type,
+    spec.identityProviders[].openID.issuer; config.openshift.io/v1 ClusterOperator, status.conditions; the claim iss of our
+    own token.
     Verify: oc get authentication cluster -o jsonpath='{.spec}'; oc get oauth cluster -o jsonpath='{.spec.identityProviders}'
     """
     if view.derive(units.platform).variant == "k8s":
@@ -144,7 +143,9 @@ def no_local_providers(view: View) -> Iterator[Finding]:
     Rule: fail for HTPasswd, BasicAuth and Keystone, for LDAP or any address without TLS, and for a request header without CA;
     warn for a request header without common names. External OIDC passes: the integrated server is not in use.
     Traps: a break-glass provider is a waiver, not an exception; removal must not take the last admin's way in.
-    Source: config.openshift.io/v1 OAuth spec.identityProviders.
+    Source: config.openshift.io/v1 OAuth, spec.identityProviders[].type, spec.identityProviders[].ldap.insecure,
+    spec.identityProviders[].ldap.url, spec.identityProviders[].basicAuth.url, spec.identityProviders[].requestHeader.ca,
+    spec.identityProviders[].requestHeader.clientCommonNames.
     Verify: oc get oauth cluster -o jsonpath='{.spec.identityProviders[*].type}'
     """
     authentication, oauth = view.get(Authentication, "cluster"), view.get(OAuth, "cluster")
@@ -180,7 +181,9 @@ def distinct_names(view: View) -> Iterator[Finding]:
     Rule: fail for mappingMethod add beside others, for names without prefix beside others, and for e-mail as name without a
     check that it is verified; warn for no groups claim and for a single provider without prefix.
     Traps: an empty prefixPolicy means the issuer's address as prefix, except for e-mail.
-    Source: config.openshift.io/v1 OAuth identityProviders[].mappingMethod; Authentication oidcProviders[].claimMappings.
+    Source: config.openshift.io/v1 OAuth, spec.identityProviders[].mappingMethod, spec.identityProviders[].openID.claims;
+    config.openshift.io/v1 Authentication, spec.oidcProviders[].claimMappings.username,
+    spec.oidcProviders[].claimMappings.groups, spec.oidcProviders[].claimValidationRules.
     Verify: oc get oauth cluster -o yaml; oc get authentication cluster -o yaml
     """
     authentication, oauth = view.get(Authentication, "cluster"), view.get(OAuth, "cluster")
@@ -221,7 +224,8 @@ def linked_identities(view: View) -> Iterator[Finding]:
     Rule: fail for a user without identity that has grants; warn for an identity of a provider that is not configured, and for a
     group member without user.
     Traps: users appear only after their first login. Activity of tokens is not judged.
-    Source: user.openshift.io/v1 User, Identity, Group; the bindings.
+    Source: user.openshift.io/v1 User, identities; user.openshift.io/v1 Identity, user.name; user.openshift.io/v1 Group,
+    users; rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects.
     Verify: oc get users,identities,groups
     """
     authentication, oauth = view.get(Authentication, "cluster"), view.get(OAuth, "cluster")

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from ztui.checks.base import Evidence, Finding, Reason, Status, check, fail, of_addon, ok, reason, seen, unknown, warn
-from ztui.checks.limits import LIMITS
 from ztui.checks.p1_auth_anonymous import in_words
 from ztui.engines import tenancy, units
-from ztui.engines.escalation import primitives
+from ztui.engines.escalation import primitives, privileged_sccs
 from ztui.engines.grants import ACCESS, BROAD, Grant, Question, allows, cluster_grants, grants_in, is_broad, server_minor
 from ztui.engines.holders import Holder, holder, is_default_account, is_full_admin
 from ztui.kinds.base import Ref
 from ztui.kinds.identity import Group
 from ztui.kinds.openshift import ClusterOperator
-from ztui.kinds.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding
+from ztui.kinds.rbac import ClusterRole, ClusterRoleBinding, Role, RoleBinding, Subject
+from ztui.kinds.security import SecurityContextConstraints
 from ztui.kinds.session import Session
 from ztui.kinds.workload import Namespace
 from ztui.view import View, Why
@@ -116,7 +116,8 @@ def few_admins(view: View) -> Iterator[Finding]:
     Rule: fail for a broad group, a default account, or more than twice the limit of people; warn for any other account, a user
     bound by name, or more people than the limit. Roles are judged by their rules, whatever they are called.
     Traps: the same person by user and by group counts once; certificates of system:masters are not visible in RBAC.
-    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding; ClusterRole rules; user.openshift.io/v1 Group users.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, subjects, roleRef; rbac.authorization.k8s.io/v1 ClusterRole,
+    rules, aggregationRule; user.openshift.io/v1 Group, users.
     Verify: kubectl get clusterrolebindings -o wide | grep cluster-admin
     """
     people: set[str] = set()
@@ -136,10 +137,10 @@ def few_admins(view: View) -> Iterator[Finding]:
             people.update((group.users or ()) if group else (f"group {grant.subject.name}",))
             size = str(len((group.users or ()) if group else ()) or 1)
             yield ok(grant.binding, ADMIN_GROUP, seen=facts, size=size, **_words(grant))
-    if len(people) > LIMITS.max_cluster_admins:
-        found = fail if len(people) > 2 * LIMITS.max_cluster_admins else warn
+    if len(people) > view.limits.max_cluster_admins:
+        found = fail if len(people) > 2 * view.limits.max_cluster_admins else warn
         first = next(grant.binding for grant, who in _cluster(view) if who == "human" and is_full_admin(grant))
-        yield found(first, ADMINS_MANY, count=len(people), limit=LIMITS.max_cluster_admins)
+        yield found(first, ADMINS_MANY, count=len(people), limit=view.limits.max_cluster_admins)
 
 
 @check(
@@ -149,6 +150,7 @@ def few_admins(view: View) -> Iterator[Finding]:
     gate="R",
     grain="both",
     needs=ACCESS,
+    scope="all",
     empty=Status.PASS,
     maps=("800-53 AC-6", "CIS-OCP 5.1.3"),
 )
@@ -160,7 +162,8 @@ def no_wildcards(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     Rule: fail where verbs and resources are both *; warn where one of them is, or where an operator brought the role. Grants of
     everything at cluster scope are judged by ZT1-RBAC-001 and not a second time here.
     Traps: admin, edit and view are not wildcards; roles that nobody holds are not judged.
-    Source: rbac.authorization.k8s.io/v1 Role, ClusterRole rules reached by a binding.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects, roleRef; rbac.authorization.k8s.io/v1
+    ClusterRole, Role, rules.
     Verify: kubectl get clusterroles,roles -A -o json | jq '.items[] | select(.rules[]?.verbs[]? == "*") | .metadata.name'
     """
     for grant, who in _here(view, namespace):
@@ -181,7 +184,9 @@ def no_wildcards(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     gate="R",
     grain="both",
     needs=ACCESS,
+    where_served=(SecurityContextConstraints,),
     may=(Session,),
+    scope="all",
     empty=Status.PASS,
     recipes=("R-UNBIND",),
     maps=("800-53 AC-6", "800-53 AC-6(1)", "800-53 AC-3", "CIS-OCP 5.1.4", "CIS-OCP 5.2.10"),
@@ -193,14 +198,17 @@ def no_ways_up(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     How: bind a role to oneself, impersonate an admin, mint a token, exec into a privileged pod, sign a certificate.
     Rule: fail where an account or a broad group holds one at cluster scope, or a default account anywhere; warn where people
     hold it at cluster scope, or an account in a namespace. People who hold everything are judged by ZT1-RBAC-001.
-    Traps: get on pods/exec and nodes/proxy looks read-only and is not; admin and edit in a namespace are bound by the server.
-    Source: rbac.authorization.k8s.io/v1, by the who-can engine.
+    Traps: get on pods/exec and nodes/proxy looks read-only and is not; admin and edit in a namespace are bound by the server; an
+    SCC is privileged by its fields, not its name, and may list its users itself.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects, roleRef; rbac.authorization.k8s.io/v1
+    ClusterRole, rules, aggregationRule; security.openshift.io/v1 SecurityContextConstraints, users, groups,
+    allowPrivilegedContainer.
     Verify: ztui who-can impersonate users; ztui who-can create serviceaccounts/token
     """
     for grant, who in _here(view, namespace):
         if who == "platform" or (who == "human" and (grant.namespace or is_full_admin(grant))):
             continue
-        ways = () if _is_bounded(grant) else primitives(grant, server_minor(view))
+        ways = () if _is_bounded(grant) else primitives(grant, server_minor(view), view.derive(privileged_sccs))
         words = {**_words(grant), "what": ", ".join(ways[:3])}
         if not ways:
             yield mark(view, who, ok(grant.binding, FINE, seen=(), **words))
@@ -208,6 +216,8 @@ def no_ways_up(view: View, namespace: Namespace | None) -> Iterator[Finding]:
             yield mark(view, who, fail(grant.binding, WAY_UP, seen=_facts(view, grant), **words))
         else:
             yield mark(view, who, warn(grant.binding, WAY_UP_PEOPLE, seen=_facts(view, grant), **words))
+    if namespace is None:
+        yield from _listed_in_sccs(view)
 
 
 @check(
@@ -229,7 +239,8 @@ def secret_readers(view: View) -> Iterator[Finding]:
     Rule: fail for an account or a broad group that reads Secrets at cluster scope; warn for people. Accounts of add-ons are
     shown, not scored: secret operators need it. People who hold everything are judged by ZT1-RBAC-001.
     Traps: list and watch leak values as get does; cluster-reader has no Secrets; names make a rule bounded.
-    Source: rbac.authorization.k8s.io/v1, by the who-can engine.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, subjects, roleRef; rbac.authorization.k8s.io/v1 ClusterRole,
+    rules, aggregationRule.
     Verify: ztui who-can list secrets
     """
     for grant, who in _cluster(view):
@@ -252,6 +263,7 @@ def secret_readers(view: View) -> Iterator[Finding]:
     gate="R",
     grain="both",
     needs=ACCESS,
+    where_served=(SecurityContextConstraints,),
     may=(Session,),
     scope="all",
     empty=Status.PASS,
@@ -267,7 +279,8 @@ def broad_groups(view: View, namespace: Namespace | None) -> Iterator[Finding]:
     and for ways up.
     Traps: self-provisioner is judged by ZT1-RBAC-006; anonymous groups by ZT1-AUTH-001; a shipped name with more in it, or a
     Role of that name in a namespace, is not shipped.
-    Source: rbac.authorization.k8s.io/v1 bindings whose subject is a system group.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects, roleRef; rbac.authorization.k8s.io/v1
+    ClusterRole, Role, rules.
     Verify: kubectl get clusterrolebindings,rolebindings -A -o wide | grep -E 'system:(authenticated|serviceaccounts)'
     """
     for grant in _grants(view, namespace):
@@ -294,7 +307,9 @@ def provisioning(view: View) -> Iterator[Finding]:
     How: a fresh project has no policy and no quota; work hides there.
     Rule: pass if no broad group holds self-provisioner; warn if one does and new projects are born isolated; fail otherwise.
     Traps: the shipped binding returns at the next start of the API server unless autoupdate is off.
-    Source: ClusterRoleBinding to self-provisioner; config.openshift.io/v1 Project; the project template; quotas.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, subjects, roleRef; config.openshift.io/v1 Project,
+    spec.projectRequestTemplate.name; template.openshift.io/v1 Template, objects[].kind; v1 ResourceQuota, LimitRange,
+    metadata.namespace.
     Verify: oc describe clusterrolebinding self-provisioners
     """
     found = False
@@ -360,6 +375,26 @@ def mark(view: View, who: Holder, finding: Finding) -> Finding:
     return of_addon(finding) if who == "addon" else finding
 
 
+def _listed_in_sccs(view: View) -> Iterator[Finding]:
+    """Whom privileged SCCs list themselves: no binding names them."""
+    for name in view.derive(privileged_sccs):
+        scc = view.get(SecurityContextConstraints, name)
+        if scc is None:
+            continue
+        people = [Subject("User", item) for item in scc.users or ()] + [Subject("Group", item) for item in scc.groups or ()]
+        for subject in people:
+            grant = Grant(subject, "", scc.ref, scc.ref, ())
+            who = holder(view, grant)
+            if who == "platform":
+                continue
+            words = {**_words(grant), "what": "use a privileged SCC"}
+            facts = [seen(scc, "users" if subject.kind == "User" else "groups", subject.name)]
+            if who == "human":
+                yield warn(scc, WAY_UP_PEOPLE, seen=facts, **words)
+            else:
+                yield mark(view, who, fail(scc, WAY_UP, seen=facts, **words))
+
+
 def _wildcard(view: View, grant: Grant) -> Reason | None:
     worst: Reason | None = None
     for rule in grant.rules:
@@ -379,7 +414,9 @@ def _broad(view: View, grant: Grant) -> Finding:
     words = {**_words(grant), "subject": grant.subject.name, "what": in_words(grant.rules)}
     own = grant.subject.name == f"system:serviceaccounts:{grant.namespace}"
     verbs = {verb for rule in grant.rules for verb in rule.verbs or ()}
-    strong = any(allows(grant, item) for item in SECRETS) or bool(primitives(grant, server_minor(view)))
+    strong = any(allows(grant, item) for item in SECRETS) or bool(
+        primitives(grant, server_minor(view), view.derive(privileged_sccs))
+    )
     shipped = grant.role.kind == "ClusterRole" and (
         grant.role.name in BROAD_SHIPPED or (grant.role.name == "system:image-puller" and own)
     )

@@ -10,6 +10,7 @@ from ztui.engines.escalation import primitives
 from ztui.engines.grants import ACCESS, Grant, all_grants, cluster_grants, grants_in
 from ztui.engines.holders import account_of, holder, is_full_admin
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
+from ztui.kinds.rbac import Role, RoleBinding
 from ztui.kinds.workload import Namespace, Pod, ServiceAccount
 from ztui.view import View
 
@@ -56,6 +57,7 @@ _STRONG = frozenset({"admin", "edit", "cluster-admin"})
     grain="namespace",
     needs=(*WORKLOADS, ServiceAccount, *ACCESS),
     where_served=WORKLOADS_WHERE_SERVED,
+    beyond=(Role, RoleBinding),
     recipes=("R-SA-NOAUTOMOUNT",),
     maps=("CISA Identity", "CISA Apps", "800-53 IA-9", "800-53 AC-6", "CIS-OCP 5.1.5", "CIS-OCP 5.1.6", "NSA"),
 )
@@ -67,7 +69,8 @@ def one_identity(view: View, namespace: Namespace) -> Iterator[Finding]:
     Rule: fail if it runs as default and default holds anything, or if two applications share an account that holds something;
     warn if default has a token mounted, or a token is mounted that grants nothing.
     Traps: the pod's setting wins over the account's; a mesh's own projected token is no automount.
-    Source: v1 Pod serviceAccountName, automountServiceAccountToken; v1 ServiceAccount; the bindings to it.
+    Source: v1 Pod, spec.serviceAccountName, spec.automountServiceAccountToken; v1 ServiceAccount,
+    automountServiceAccountToken; rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects.
     Verify: kubectl get pods -A -o custom-columns=NS:.metadata.namespace,POD:.metadata.name,SA:.spec.serviceAccountName
     """
     held = view.derive(_held_in, namespace.name)
@@ -97,7 +100,8 @@ def namespaced_grants(view: View, namespace: Namespace | None) -> Iterator[Findi
     Rule: the share of people's grants made by RoleBinding: pass from 80 %, warn from 50 %; fail if an account that is gone still
     holds admin, edit or a way up; warn if it holds anything else.
     Traps: groups that come as claims exist nowhere in the cluster, so people's existence is not judged.
-    Source: rbac.authorization.k8s.io/v1 bindings; v1 ServiceAccount, Namespace.
+    Source: rbac.authorization.k8s.io/v1 ClusterRoleBinding, RoleBinding, subjects, roleRef; v1 ServiceAccount,
+    metadata.name; v1 Namespace, metadata.name.
     Verify: kubectl get rolebindings -A -o wide
     """
     grants = view.derive(cluster_grants) if namespace is None else view.derive(grants_in, namespace.name)

@@ -68,6 +68,11 @@ VAULT_ONLY = frozenset(_ids("ZT2-VLT", 1, 3, 4, 7))
 """Required checks that count only while a Vault is configured."""
 
 
+def is_of_vault(check_id: str) -> bool:
+    """Whether a check is about a Vault, and so says nothing of a cluster without one."""
+    return check_id.startswith("ZT2-VLT-")
+
+
 def row(row_id: str) -> Row | None:
     """The row of that id, in any case."""
     return next((item for item in ROWS if item.id == row_id.upper()), None)

@@ -58,8 +58,9 @@ class ApiError(Exception):
             "metadata": self.meta,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            body["reason"] = self.reason
         if self.details is not None:
             body["details"] = self.details
         body["code"] = self.code
@@ -114,7 +115,7 @@ def conflict(group: str, plural: str, name: str, why: str = "") -> ApiError:
 
 def invalid(group: str, kind: str, name: str, causes: list[tuple[str, str, str]]) -> ApiError:
     """422; each cause is (field, reason, message), the message as field.Error prints it."""
-    listed = [f"{field}: {message}" for field, _, message in causes]
+    listed = list(dict.fromkeys(f"{field}: {message}" for field, _, message in causes))
     text = listed[0] if len(listed) == 1 else "[" + ", ".join(listed) + "]"
     about = _about(name, group, kind)
     about["causes"] = [{"reason": reason, "message": message, "field": field} for field, reason, message in causes]

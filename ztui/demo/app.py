@@ -118,7 +118,8 @@ class App:
                 return _json(done, 201)
             case _:
                 code, obj = await writing.answer(cluster, call, body_of(call), form)
-                if cluster.faults.hit("lose-answer", call.resource.plural) and call.request.transport:
+                lost = not call.dry_run and cluster.faults.hit("lose-answer", call.resource.plural)
+                if lost and call.request.transport:
                     call.request.transport.close()
                     raise ConnectionResetError("the answer was lost on purpose")
                 made = _json(obj, code)
@@ -175,31 +176,34 @@ class App:
 
 def body_of(call: Call) -> Any:
     """The decoded request body; empty for none. Raises a 400 ApiError for what is no JSON or YAML."""
-    kind = call.request.headers.get("Content-Type", "").split(";")[0].strip()
     if not call.body:
         return {}
-    if kind == MEDIA_TYPE:
+    if call.media == MEDIA_TYPE:
         return decode(call.body)
     try:
-        if "yaml" in kind:
-            return _yaml(call.body)
+        if "yaml" in call.media:
+            return _yaml(call)
         read = msgspec.json.decode(call.body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        if call.verb == "patch":
+            said = "error decoding patch: " if "strategic" not in call.media else ""
+            raise bad_request(f"{said}unexpected end of JSON input") from wrong
         kind = f"the object provided is unrecognized (must be of type {call.resource.kind})"
         raise bad_request(f"{kind}: couldn't get version/kind; json parse error: {wrong}") from wrong
-    if not isinstance(read, dict | list):
+    if not isinstance(read, dict | list) and call.verb != "patch":
         raise bad_request("couldn't get version/kind; json parse error: expected an object")
     return read
 
 
-def _yaml(body: bytes) -> Obj:
+def _yaml(call: Call) -> Any:
     try:
-        read = msgspec.json.decode(body)  # kubectl sends JSON under the name of YAML
+        return msgspec.json.decode(call.body)  # kubectl sends JSON under the name of YAML
     except msgspec.DecodeError:
         try:
-            read = yaml.safe_load(body)
+            read = yaml.safe_load(call.body)
         except yaml.YAMLError as wrong:
-            raise bad_request(f"error converting YAML to JSON: {wrong}") from wrong
+            said = "error decoding YAML: " if call.verb == "patch" else ""
+            raise bad_request(f"{said}error converting YAML to JSON: {wrong}") from wrong
     if not isinstance(read, dict):
         raise bad_request("error converting YAML to JSON: yaml: expected a mapping")
     return read

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ztui.demo import workloads
 from ztui.demo.reconcile import Controllers
+from ztui.demo.telling import tell
 
 
 def add(run: Controllers, pods: int) -> None:
@@ -11,7 +12,7 @@ def add(run: Controllers, pods: int) -> None:
     number = 0
     while pods > 0:
         name = f"team-{number:04d}"
-        run.store.put(workloads.namespace(name, {"labels": {"team": name}}))
+        tell(run.store, workloads.namespace(name, {"labels": {"team": name}}))
         for app in ("api", "web", "worker", "cache", "jobs"):
             count = min(10, pods)
             pods -= count
@@ -19,6 +20,6 @@ def add(run: Controllers, pods: int) -> None:
                 ports = {"http": 8080}
                 work = {"replicas": count, "image": f"{name}/{app}:1.{number % 40}.0", "ports": ports}
                 for obj in workloads.of_namespace(name, {"workloads": {app: work}}):
-                    run.store.put(obj)
+                    tell(run.store, obj)
         run.settle()
         number += 1

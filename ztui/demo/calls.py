@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -42,13 +44,31 @@ class Call:
 
     @property
     def dry_run(self) -> bool:
-        """True if nothing may be stored. Raises a 422 ApiError for anything but `All`."""
-        asked = self.query.get("dryRun", "")
-        if asked not in ("", "All"):
+        """True if nothing may be stored."""
+        return self.query.get("dryRun", "") == "All"
+
+    @property
+    def media(self) -> str:
+        """The content type without its parameters."""
+        return self.request.headers.get("Content-Type", "").split(";")[0].strip()
+
+    @property
+    def manager(self) -> str:
+        """Who writes: `fieldManager`, else the first part of the User-Agent."""
+        agent = self.request.headers.get("User-Agent", "").split("/")[0]
+        return self.query.get("fieldManager") or agent[:128] or "unknown"
+
+    @property
+    def validation(self) -> str:
+        """What becomes of unknown fields: Ignore, Warn or Strict."""
+        return self.query.get("fieldValidation") or "Warn"
+
+    def check_options(self, *, applies: bool = False) -> None:
+        """Raises a 422 ApiError for options of a write that the server does not take."""
+        causes = [*_option_causes(self.query, self.verb == "patch", applies=applies)]
+        if causes:
             kind = {"create": "CreateOptions", "update": "UpdateOptions", "patch": "PatchOptions"}
-            cause = ("dryRun", "FieldValueNotSupported", f'Unsupported value: ["{asked}"]: supported values: "All"')
-            raise invalid("meta.k8s.io", kind.get(self.verb, "DeleteOptions"), "", [cause])
-        return asked == "All"
+            raise invalid("meta.k8s.io", kind.get(self.verb, "DeleteOptions"), "", causes)
 
     def ask(self) -> Ask:
         """What the authorizer has to allow."""
@@ -58,6 +78,29 @@ class Call:
                 if part.startswith("metadata.name="):
                     name = part.partition("=")[2].lstrip("=")
         return Ask(self.verb, self.resource.group, self.resource.plural, self.sub, self.namespace, name)
+
+
+def _option_causes(query: Mapping[str, str], patches: bool, *, applies: bool) -> Iterator[tuple[str, str, str]]:
+    manager = query.get("fieldManager", "")
+    if applies and not manager:
+        yield "fieldManager", "FieldValueRequired", "Required value: is required for apply patch"
+    elif patches and not applies and "force" in query:
+        yield "force", "FieldValueForbidden", "Forbidden: may not be specified for non-apply patch"
+    if len(manager.encode()) > 128:
+        yield "fieldManager", "FieldValueTooLong", "Too long: may not be more than 128 bytes"
+    for at, letter in enumerate(manager):
+        if not letter.isprintable():
+            shown = json.dumps(manager).replace("\\u00", "\\x")
+            why = f"invalid character U+{ord(letter):04X} (at position {at})"
+            yield "fieldManager", "FieldValueInvalid", f"Invalid value: {shown}: {why}"
+            break
+    asked = query.get("dryRun", "")
+    if asked not in ("", "All"):
+        yield "dryRun", "FieldValueNotSupported", f'Unsupported value: ["{asked}"]: supported values: "All"'
+    told = query.get("fieldValidation", "")
+    if told not in ("", "Ignore", "Strict", "Warn"):
+        text = f'Unsupported value: "{told}": supported values: "", "Ignore", "Strict", "Warn"'
+        yield "fieldValidation", "FieldValueNotSupported", text
 
 
 def parse(request: web.Request, catalogue: Catalogue, user: User) -> Call | None:

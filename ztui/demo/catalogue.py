@@ -229,8 +229,8 @@ def _column(column: Obj) -> str:
     return f"{column['name']}:{column['type']}{'*' if column.get('priority') else ''}:{column['jsonPath']}"
 
 
-def to_crd(resource: Resource) -> Obj:
-    """The CustomResourceDefinition object of a shipped custom resource; its schema accepts any field."""
+def to_crd(resource: Resource, since: str = "") -> Obj:
+    """The CustomResourceDefinition object of a shipped custom resource, served since then; its schema accepts any field."""
     columns = []
     for text in filter(None, resource.columns.split(" ; ")):
         name, kind, path = text.split(":", 2)
@@ -271,7 +271,7 @@ def to_crd(resource: Resource) -> Obj:
             "acceptedNames": names,
             "storedVersions": [resource.stored],
             "conditions": [
-                {"type": kind, "status": "True", "reason": reason, "message": message}
+                {"type": kind, "status": "True", "lastTransitionTime": since or None, "reason": reason, "message": message}
                 for kind, reason, message in (
                     ("NamesAccepted", "NoConflicts", "no conflicts found"),
                     ("Established", "InitialNamesAccepted", "the initial names have been accepted"),

@@ -29,7 +29,8 @@ async def live(cluster: Cluster, seed: int) -> None:
 def step(cluster: Cluster, rng: random.Random) -> None:
     """One small thing, in a tenant's namespace."""
     happening = rng.choices((_tell, _restart, _move, _roll, _log_in), weights=(6, 3, 2, 1, 1))[0]
-    happening(cluster, rng)
+    with cluster.store.lock:  # a pod that was picked stays until it is done
+        happening(cluster, rng)
 
 
 def _pod(cluster: Cluster, rng: random.Random, owner: str = "") -> Obj | None:

@@ -46,32 +46,42 @@ def owner_reference(owner: Obj) -> Obj:
     }
 
 
-def new_pod(template: Obj, owner: Obj, name: str, rng: random.Random, *, automount: bool = True) -> Obj:
-    """A pod as the API server stores it right after a controller created it: admitted, not yet scheduled."""
-    meta = template.get("metadata") or {}
-    spec = json.loads(json.dumps(template["spec"]))
+def admitted(pod: Obj, token: str, *, automount: bool) -> Obj:
+    """A new pod after admission: with an account, the account's token in a volume of that name ending, and tolerations."""
+    spec = json.loads(json.dumps(pod["spec"]))
     account = spec.setdefault("serviceAccountName", "default")
     spec.setdefault("serviceAccount", account)
-    defaults = {
-        "restartPolicy": "Always",
-        "terminationGracePeriodSeconds": 30,
-        "dnsPolicy": "ClusterFirst",
-        "schedulerName": "default-scheduler",
-        "priority": 0,
-        "enableServiceLinks": True,
-        "preemptionPolicy": "PreemptLowerPriority",
-        "securityContext": {},
-    }
-    for key, value in defaults.items():
-        spec.setdefault(key, value)
     if spec.get("automountServiceAccountToken", automount):
-        volume = f"{_API_TOKEN}{suffix(rng)}"
+        volume = f"{_API_TOKEN}{token}"
         spec.setdefault("volumes", []).append(_token_volume(volume))
         for container in (*spec["containers"], *spec.get("initContainers", ())):
             mount = {"name": volume, "readOnly": True, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
             container.setdefault("volumeMounts", []).append(mount)
+    for trouble in ("not-ready", "unreachable"):
+        key = f"node.kubernetes.io/{trouble}"
+        told = spec.get("tolerations") or []
+        if not any(one.get("key") in (None, key) and one.get("effect") in (None, "NoExecute") for one in told):
+            wait = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+            spec["tolerations"] = [*told, wait]
+    spec.setdefault("priority", 0)
+    spec.setdefault("preemptionPolicy", "PreemptLowerPriority")
+    return {**pod, "spec": spec}
+
+
+def new_pod(template: Obj, owner: Obj, name: str, rng: random.Random, *, automount: bool = True) -> Obj:
+    """A pod as the API server stores it right after a controller created it: admitted, not yet scheduled."""
+    meta = template.get("metadata") or {}
+    spec = {
+        "restartPolicy": "Always",
+        "terminationGracePeriodSeconds": 30,
+        "dnsPolicy": "ClusterFirst",
+        "schedulerName": "default-scheduler",
+        "enableServiceLinks": True,
+        "securityContext": {},
+        **template["spec"],
+    }
     annotations = {"openshift.io/scc": "restricted-v2", **(meta.get("annotations") or {})}
-    return {
+    made = {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
@@ -85,6 +95,7 @@ def new_pod(template: Obj, owner: Obj, name: str, rng: random.Random, *, automou
         "spec": spec,
         "status": {"phase": "Pending", "qosClass": "Burstable"},
     }
+    return admitted(made, suffix(rng), automount=automount)
 
 
 def _token_volume(name: str) -> Obj:

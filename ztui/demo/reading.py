@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ztui.demo import scale
 from ztui.demo.answers import Obj, bad_request, expired, invalid, not_found, too_large_version
 from ztui.demo.calls import Call
 from ztui.demo.cluster import Cluster
@@ -75,7 +76,7 @@ def get(cluster: Cluster, call: Call, form: Form) -> Obj:
     if call.sub in ("", "status"):
         return one(call.resource, call.version, found, form)
     if call.sub == "scale":
-        return scale_of(found)
+        return scale.shown(found, call.resource)
     return in_version(call.resource, call.version, found)
 
 
@@ -103,17 +104,6 @@ def _own_user(cluster: Cluster, call: Call) -> Obj:
         return {**found, "groups": list(call.user.groups)}
     meta = {"name": call.user.name, "creationTimestamp": None}
     return {"kind": "User", "metadata": meta, "identities": None, "groups": list(call.user.groups)}
-
-
-def scale_of(obj: Obj) -> Obj:
-    """The autoscaling/v1 Scale of a scalable object."""
-    meta = {key: obj["metadata"].get(key) for key in ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")}
-    selector = obj["spec"].get("selector") or {}
-    labels = selector.get("matchLabels", selector)
-    text = ",".join(f"{key}={value}" for key, value in sorted(labels.items()) if isinstance(value, str))
-    status = {"replicas": (obj.get("status") or {}).get("replicas", 0), "selector": text}
-    spec = {"replicas": obj["spec"].get("replicas", 1)}
-    return {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta, "spec": spec, "status": status}
 
 
 def check_versions(call: Call) -> None:

@@ -6,40 +6,39 @@ and writes what is missing, so running it twice changes nothing.
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from ztui.demo import namespaces, pods, traffic
+from ztui.demo import namespaces, operators, pods, traffic
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
+from ztui.demo.moments import Moments
 from ztui.demo.rbac import aggregated
 from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import Change, merge, stamp
+from ztui.demo.telling import tell
 
 Key = tuple[str, str, str, str]  # group, plural, namespace, name
 STARTING_S = 1.0
 
 
-class Controllers:
+class Controllers(Moments):
     """Every controller, over one store. Until `go_live`, pods run as soon as they exist."""
 
     def __init__(self, cluster: Cluster, seed: int) -> None:
-        self.cluster = cluster
-        self.store = cluster.store
+        super().__init__(cluster)
         self.rng = random.Random(seed)  # noqa: S311  # names and addresses of a demo
         self._queue: deque[Key] = deque()
         self._queued: set[Key] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._next_ip: dict[str, int] = {}
         self.store.listeners.append(self._note)
 
-    def go_live(self) -> None:
-        """From now on changes settle in the running loop, and new pods take a moment to start."""
-        self._loop = asyncio.get_running_loop()
+    def rest(self) -> None:
+        """From now on nothing reacts to a change."""
+        self.store.listeners.remove(self._note)
 
     def _note(self, resource: Resource, change: Change) -> None:
         meta = change.obj["metadata"]
@@ -228,8 +227,8 @@ def _deployment(run: Controllers, deployment: Obj) -> None:
     wanted = spec.get("replicas", 1)
     status = {
         "observedGeneration": meta.get("generation", 1),
-        "replicas": total,
-        "updatedReplicas": updated,
+        "replicas": total or None,
+        "updatedReplicas": updated or None,
         "readyReplicas": ready or None,
         "availableReplicas": ready or None,
         "unavailableReplicas": wanted - ready or None,
@@ -245,9 +244,9 @@ def _rollout(run: Controllers, deployment: Obj, name: str, done: bool) -> list[O
 
     def condition(kind: str, status: str, reason: str, message: str) -> Obj:
         old = before.get(kind)
-        if old and (old["status"], old["reason"]) == (status, reason):
+        if old and (old["status"], old.get("reason")) == (status, reason):
             return dict(old)
-        since = old["lastTransitionTime"] if old and old["status"] == status else now
+        since = old.get("lastTransitionTime") if old and old["status"] == status else now
         return {
             "type": kind,
             "status": status,
@@ -397,7 +396,7 @@ def _cron_job(run: Controllers, cron: Obj) -> None:
         name = f"{meta['name']}-{29_300_000 + run.rng.randrange(9999)}"
         made = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [pods.owner_reference(cron)]}
         spec = {"parallelism": 1, "completions": 1, "backoffLimit": 6, **cron["spec"]["jobTemplate"]["spec"]}
-        run.store.put({"apiVersion": "batch/v1", "kind": "Job", "metadata": made, "spec": spec, "status": {}})
+        tell(run.store, {"apiVersion": "batch/v1", "kind": "Job", "metadata": made, "spec": spec, "status": {}})
 
 
 def _job(run: Controllers, job: Obj) -> None:
@@ -438,6 +437,11 @@ def _cluster_role(run: Controllers, role: Obj) -> None:
             run.queue(resource, "", other["metadata"]["name"])
 
 
+def _service(run: Controllers, service: Obj) -> None:
+    traffic.service(run, service)
+    operators.balancer(run, service)
+
+
 TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("apps", "deployments"): _deployment,
     ("apps", "replicasets"): _replicas,
@@ -449,9 +453,17 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("batch", "jobs"): _job,
     ("batch", "cronjobs"): _cron_job,
     ("", "namespaces"): namespaces.namespace,
-    ("", "services"): traffic.service,
+    ("", "services"): _service,
     ("route.openshift.io", "routes"): traffic.route,
     ("networking.k8s.io", "ingresses"): traffic.ingress,
     ("policy", "poddisruptionbudgets"): traffic.disruption_budget,
     ("rbac.authorization.k8s.io", "clusterroles"): _cluster_role,
+    ("config.openshift.io", "oauths"): operators.oauth,
+    ("config.openshift.io", "apiservers"): operators.api_server,
+    ("operator.openshift.io", "ingresscontrollers"): operators.ingress_controller,
+    ("machineconfiguration.openshift.io", "kubeletconfigs"): operators.kubelet_config,
+    ("machineconfiguration.openshift.io", "machineconfigpools"): operators.pool,
+    ("compliance.openshift.io", "complianceremediations"): operators.remediation,
+    ("compliance.openshift.io", "compliancescans"): operators.scan,
+    ("cert-manager.io", "certificates"): operators.certificate,
 }

@@ -1,19 +1,33 @@
-"""Other worlds than the default one: each takes the settled story and changes what makes it another kind of cluster."""
+"""Other worlds than the default one: another kind of cluster, or another point on the way.
+
+`CHAPTERS` are told one after the other, `LAYERS` one over the other; `CHANGES` take the settled story and change it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from ztui.demo.cluster import Cluster
-from ztui.demo.reconcile import Controllers
+if TYPE_CHECKING:  # the shell asks for the names alone
+    from ztui.demo.cluster import Cluster
+    from ztui.demo.reconcile import Controllers
 
-STORY = ("platform.yaml", "operators.yaml", "addons.yaml", "people.yaml", "tenants.yaml")
+STORY = ("platform.yaml", "operators.yaml", "addons.yaml", "people.yaml", "tenants.yaml", "sensors.yaml")
+YOUNG = ("platform.yaml", "operators.yaml", "people.yaml", "young.yaml")
 CHAPTERS: dict[str, tuple[str, ...]] = {
     "default": STORY,
     "hosted": STORY,
     "kubernetes": STORY,
     "empty": ("platform.yaml", "operators.yaml", "people.yaml"),
 }
+LAYERS: dict[str, tuple[str, ...]] = {
+    "fresh": YOUNG,
+    "phase2": (*YOUNG, "enforced.yaml"),
+    "phase4": (*YOUNG, "enforced.yaml", "adaptive.yaml"),
+}
+"""Scenarios whose files are told one over the other: what a later one says of the same thing is merged over the earlier."""
+SOUND_VAULT = frozenset({"phase2", "phase4"})
+NAMES = tuple(sorted({*CHAPTERS, *LAYERS}))
 
 
 def _hosted(cluster: Cluster, run: Controllers) -> None:
@@ -63,7 +77,7 @@ def _drop_group(cluster: Cluster, group: str) -> None:
             store.remove(resource, obj)
     for plural in ("customresourcedefinitions", "apiservices"):
         for obj in store.of(plural):
-            if obj["spec"]["group"] == group:
+            if obj["spec"].get("group") == group:
                 store.delete(plural, obj["metadata"]["name"])
     catalogue.drop(group)
 

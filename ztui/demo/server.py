@@ -18,11 +18,13 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from ztui.demo import churn, tls, world
+from ztui.demo import churn, scenarios, tls, world
 from ztui.demo.app import App
 from ztui.demo.cluster import new_cluster
 from ztui.demo.faults import Faults
 from ztui.demo.store import Store
+from ztui.demo.telemetry import Telemetry
+from ztui.demo.vault import DemoVault
 
 
 class Recorded(NamedTuple):
@@ -36,23 +38,42 @@ class Recorded(NamedTuple):
 
 
 class DemoServer:
-    """An OpenShift-like API server on loopback. `requests` records every answer for tests."""
+    """An OpenShift-like API server on loopback. `requests` records every answer for tests.
 
-    def __init__(self, *, scenario: str = "default", seed: int = 7, scale: int = 0, churn: bool = True, port: int = 0) -> None:
+    Without `controllers` nothing reacts to a change, as in a real cluster of which only the API server runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        scenario: str = "default",
+        seed: int = 7,
+        scale: int = 0,
+        churn: bool = True,
+        port: int = 0,
+        vault_socket: socket.socket | None = None,
+        controllers: bool = True,
+    ) -> None:
+        self.vault = DemoVault(vault_socket, sound=scenario in scenarios.SOUND_VAULT)
         self.cluster = new_cluster(seed)
         self.objects: Store = self.cluster.store
         self.faults: Faults = self.cluster.faults
         self.requests: list[Recorded] = []
         self.url = ""
         self.ca_pem = ""
+        self.telemetry_url = ""
         self._scenario, self._seed, self._scale, self._churn, self._port = scenario, seed, scale, churn, port
+        self._controllers = controllers
         self._runner: web.AppRunner | None = None
+        self._beside: web.AppRunner | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Fills the world and listens; `url` and `ca_pem` are known afterwards."""
+        """Fills the world and listens; `url`, `telemetry_url` and `ca_pem` are known afterwards."""
         controllers = world.fill(self.cluster, scenario=self._scenario, seed=self._seed, scale=self._scale)
         controllers.go_live()
+        if not self._controllers:
+            controllers.rest()
         made = tls.make()
         self.ca_pem = made.ca_pem
         listening = socket.create_server(("127.0.0.1", self._port))
@@ -62,6 +83,12 @@ class DemoServer:
         self._runner = web.AppRunner(app.application(), access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.SockSite(self._runner, listening, ssl_context=made.context).start()
+        await self.vault.start(made.context)
+        self._beside = web.AppRunner(Telemetry(self.cluster).application(), access_log=None, shutdown_timeout=0.1)
+        await self._beside.setup()
+        beside = socket.create_server(("127.0.0.1", 0))
+        self.telemetry_url = f"https://127.0.0.1:{beside.getsockname()[1]}"
+        await web.SockSite(self._beside, beside, ssl_context=made.context).start()
         if self._churn:
             self._tasks.append(asyncio.create_task(churn.live(self.cluster, self._seed), name="demo-churn"))
 
@@ -71,9 +98,11 @@ class DemoServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
-        if self._runner:
-            await self._runner.cleanup()
-            self._runner = None
+        await self.vault.stop()
+        for runner in (self._runner, self._beside):
+            if runner:
+                await runner.cleanup()
+        self._runner = self._beside = None
 
     def _record(self, method: str, path: str, query: str, user: str, status: int) -> None:
         self.requests.append(Recorded(method, path, query, user, status))
@@ -99,6 +128,15 @@ class DemoServer:
         }
         return json.dumps(content, indent=2)
 
+    def write_vault(self, folder: Path) -> tuple[Path, Path]:
+        """Writes what a client of the Vault needs: its certificate authority and a token, readable by their owner only."""
+        authority, token = folder / "vault-ca.pem", folder / "vault-token"
+        for path, text in ((authority, self.ca_pem), (token, self.vault.token)):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+        return authority, token
+
     def write_kubeconfig(self, path: Path, user: str = "admin") -> Path:
         """Writes the kubeconfig, readable by its owner only."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -110,8 +148,26 @@ class DemoServer:
 class DemoThread:
     """A DemoServer in a thread of its own: `with DemoThread() as demo:`, then use it as the server itself."""
 
-    def __init__(self, *, scenario: str = "default", seed: int = 7, scale: int = 0, churn: bool = True, port: int = 0) -> None:
-        self.server = DemoServer(scenario=scenario, seed=seed, scale=scale, churn=churn, port=port)
+    def __init__(
+        self,
+        *,
+        scenario: str = "default",
+        seed: int = 7,
+        scale: int = 0,
+        churn: bool = True,
+        port: int = 0,
+        vault_socket: socket.socket | None = None,
+        controllers: bool = True,
+    ) -> None:
+        self.server = DemoServer(
+            scenario=scenario,
+            seed=seed,
+            scale=scale,
+            churn=churn,
+            port=port,
+            vault_socket=vault_socket,
+            controllers=controllers,
+        )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._done: asyncio.Event | None = None
         self._ready = threading.Event()
@@ -154,6 +210,11 @@ class DemoThread:
     def url(self) -> str:
         """Address of the API server."""
         return self.server.url
+
+    @property
+    def telemetry_url(self) -> str:
+        """Address of the metrics store and the alert manager."""
+        return self.server.telemetry_url
 
     @property
     def ca_pem(self) -> str:

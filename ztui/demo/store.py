@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from ztui.demo.answers import Obj, expired
 from ztui.demo.catalogue import Catalogue, Resource
+from ztui.demo.generation import counted
 
 FIRST_VERSION = 48_210_337
 _UIDS = uuid.UUID("6f1d5d52-7d0a-4d0c-8f7c-0c9a5a1f2b11")
@@ -162,8 +163,11 @@ class Store:
         with self.lock:
             return self.write(found, merge(self.get(resource, name, namespace), changes))
 
-    def write(self, resource: Resource, obj: Obj, *, dry: bool = False) -> Obj:
-        """Stores an object that the caller hands over for good, completing its metadata; `dry` stops before storing."""
+    def write(self, resource: Resource, obj: Obj, *, dry: bool = False, counts: bool = True) -> Obj:
+        """Stores an object that the caller hands over for good, completing its metadata; `dry` stops before storing.
+
+        Its generation rises with what is asked of it, unless the write is one that never `counts`.
+        """
         with self.lock:
             meta = obj["metadata"] = dict(obj["metadata"])
             if not resource.namespaced:
@@ -178,7 +182,10 @@ class Store:
                 meta["creationTimestamp"] = old["metadata"]["creationTimestamp"]
                 if same(old, obj):
                     return old
-            _count_generation(meta, obj, old)
+            generation = counted(resource, old, obj) if counts or old is None else old["metadata"].get("generation")
+            meta.pop("generation", None)
+            if generation is not None:
+                meta["generation"] = generation
             if dry:
                 if old is not None:
                     meta["resourceVersion"] = old["metadata"]["resourceVersion"]
@@ -269,13 +276,3 @@ def _plain(obj: Obj) -> Obj:
     if "managedFields" in meta:
         meta["managedFields"] = [{**entry, "time": ""} for entry in meta["managedFields"]]
     return {**obj, "metadata": meta}
-
-
-def _count_generation(meta: Obj, obj: Obj, old: Obj | None) -> None:
-    if old is None:
-        if "spec" in obj:
-            meta.setdefault("generation", 1)
-        return
-    before = old["metadata"].get("generation")
-    if before is not None:
-        meta["generation"] = before + (old.get("spec") != obj.get("spec"))

@@ -8,11 +8,13 @@ from ztui.demo.answers import Obj
 from ztui.demo.pods import owner_reference
 from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import stamp
+from ztui.demo.telling import tell
 
 if TYPE_CHECKING:
     from ztui.demo.reconcile import Controllers
 
 APPS = "apps.demo.example"
+TERMINATION = "route.openshift.io/termination"
 
 
 def queue_services(run: Controllers, namespace: str, labelled: list[dict[str, str]]) -> None:
@@ -65,13 +67,14 @@ def service(run: Controllers, obj: Obj) -> None:
             {"ip": pod["status"]["podIP"], "nodeName": pod["spec"]["nodeName"], "targetRef": _target(pod)} for pod in found
         ]
         subsets = [{"addresses": addresses, "ports": ports}]
-    run.store.put(
+    tell(
+        run.store,
         {
             "apiVersion": "v1",
             "kind": "Endpoints",
             "metadata": {"name": meta["name"], "namespace": meta["namespace"], "labels": dict(meta.get("labels") or {})},
             "subsets": subsets,
-        }
+        },
     )
 
 
@@ -139,11 +142,15 @@ def ingress(run: Controllers, obj: Obj) -> None:
     if spec.get("ingressClassName") not in (None, "openshift-default") or routes is None:
         return
     secured = {host for entry in spec.get("tls") or () for host in entry.get("hosts") or ()}
-    have = {(r["spec"]["host"], r["spec"].get("path")) for r in run.children(obj, "routes")}
+    everywhere = bool((meta.get("annotations") or {}).get(TERMINATION)) or {} in (spec.get("tls") or ())
+    have = {(r["spec"]["host"], r["spec"].get("path")): r for r in run.children(obj, "routes")}
     for rule in spec.get("rules") or ():
         for path in (rule.get("http") or {}).get("paths") or ():
             key = (rule.get("host"), path.get("path"))
             backend = (path.get("backend") or {}).get("service")
+            tls = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
+            if key in have and (everywhere or rule["host"] in secured) is not bool(have[key]["spec"].get("tls")):
+                run.update(have[key], {"spec": {"tls": None if have[key]["spec"].get("tls") else tls}})
             if key in have or not backend or not rule.get("host"):
                 continue
             made: Obj = {
@@ -152,8 +159,8 @@ def ingress(run: Controllers, obj: Obj) -> None:
                 "to": {"kind": "Service", "name": backend["name"], "weight": 100},
                 "port": {"targetPort": backend["port"].get("name") or backend["port"].get("number")},
             }
-            if rule["host"] in secured:
-                made["tls"] = {"termination": "edge", "insecureEdgeTerminationPolicy": "Redirect"}
+            if everywhere or rule["host"] in secured:
+                made["tls"] = tls
             reference = {**owner_reference(obj), "apiVersion": "networking.k8s.io/v1"}
             run.store.put(
                 {

@@ -1,8 +1,8 @@
 """Fills an empty cluster with the story in `data/`: platform, add-ons, tenants, and who may do what.
 
 The YAML is short because this module completes it: `name`, `ns`, `labels`, `age` become metadata, `@-3d` becomes a time
-stamp, a workload line becomes a Deployment, a ServiceAccount and a Service, a rule line becomes an RBAC rule. Pods and
-everything else that controllers make is made by `reconcile`.
+stamp and `@-3d/date` its day, a workload line becomes a Deployment, a ServiceAccount and a Service, a rule line becomes an
+RBAC rule. Pods and everything else that controllers make is made by `reconcile`.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from typing import Any
 
 import yaml
 
-from ztui.demo import apply, bulk, scenarios, workloads
+from ztui.demo import bulk, layers, scenarios, workloads
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import DATA, to_crd
 from ztui.demo.cluster import Cluster
 from ztui.demo.reconcile import Controllers
-from ztui.demo.store import Store, stamp, utc_now
+from ztui.demo.store import Store, stamp
+from ztui.demo.telling import tell
 
 RBAC_API = "rbac.authorization.k8s.io/v1"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MOMENT = re.compile(r"@([+-])(\d+)([smhd])")
+_MOMENT = re.compile(r"@([+-])(\d+)([smhd])(/date)?")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 CLUSTER_AGE = timedelta(days=412)
 
@@ -34,17 +35,18 @@ def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controlle
     store = cluster.store
     rng = random.Random(seed)  # noqa: S311  # ages of a demo
     run = Controllers(cluster, seed)
-    start = utc_now().replace(microsecond=0)
+    clock = store.now
+    start = clock().replace(microsecond=0)
     store.now = lambda: start - CLUSTER_AGE
     for resource in cluster.catalogue:
         if resource.origin == "crd":
-            store.write(cluster.catalogue.named("crd"), to_crd(resource))
+            tell(store, to_crd(resource, stamp(store.now())))
     for group, version in [("", "v1"), *((g, v) for g, found in cluster.catalogue.groups().items() for v in found)]:
-        store.put(_times(workloads.api_service(cluster.catalogue, group, version), start))
+        tell(store, _times(workloads.api_service(cluster.catalogue, group, version), start))
     for name in ("rbac_kubernetes.yaml", "rbac_openshift.yaml"):
         for obj in rbac_objects(_read(name), shipped=True):
-            store.put(obj)
-    chapters = [_read(name) for name in scenarios.CHAPTERS[scenario]]
+            tell(store, obj)
+    chapters = _chapters(scenario)
     for chapter in chapters:
         _open(store, chapter, start)
     run.settle()
@@ -55,7 +57,7 @@ def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controlle
         scenarios.CHANGES[scenario](cluster, run)
     if scale:
         bulk.add(run, scale)
-    store.now = utc_now
+    store.now = clock
     return run
 
 
@@ -70,6 +72,12 @@ def _read(name: str) -> Any:
     return yaml.load((DATA / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  # a safe loader
 
 
+def _chapters(scenario: str) -> list[Obj]:
+    if scenario in scenarios.LAYERS:
+        return [layers.fold([_read(name) for name in scenarios.LAYERS[scenario]])]
+    return [_read(name) for name in scenarios.CHAPTERS[scenario]]
+
+
 def _spaces(chapter: Obj, start: datetime) -> Iterator[tuple[str, Obj, datetime]]:
     for name, told in (chapter.get("namespaces") or {}).items():
         space: Obj = told or {}
@@ -79,10 +87,10 @@ def _spaces(chapter: Obj, start: datetime) -> Iterator[tuple[str, Obj, datetime]
 def _open(store: Store, chapter: Obj, start: datetime) -> None:
     """Nodes and namespaces of one file of the story."""
     for node in workloads.nodes(chapter.get("nodes") or ()):
-        store.put(_times(node, start))
+        tell(store, _times(node, start))
     for name, space, age in _spaces(chapter, start):
         store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
-        store.put(_times(workloads.namespace(name, space), start))
+        tell(store, _times(workloads.namespace(name, space), start))
 
 
 def _tell(store: Store, chapter: Obj, start: datetime) -> None:
@@ -90,26 +98,16 @@ def _tell(store: Store, chapter: Obj, start: datetime) -> None:
     for name, space, age in _spaces(chapter, start):
         store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
         for obj in workloads.of_namespace(name, space):
-            store.put(_managed(store, _times(obj, start)))
+            tell(store, _times(obj, start))
         for raw in space.get("objects") or ():
-            store.put(_times(complete(raw, name), start))
+            tell(store, _times(complete(raw, name), start))
     store.now = lambda: start - CLUSTER_AGE
     for raw in chapter.get("objects") or ():
-        store.put(_times(complete(raw), start))
+        tell(store, _times(complete(raw), start))
     for name, related in (chapter.get("operators") or {}).items():
-        store.put(_times(workloads.cluster_operator(name, related, (chapter.get("conditions") or {}).get(name) or {}), start))
+        tell(store, _times(workloads.cluster_operator(name, related, (chapter.get("conditions") or {}).get(name) or {}), start))
     for obj in rbac_objects(chapter.get("rights") or {}, shipped=False):
-        store.put(obj)
-
-
-def _managed(store: Store, obj: Obj) -> Obj:
-    """What GitOps applied carries its manager, as an object in a real cluster does."""
-    if "argocd.argoproj.io/tracking-id" not in (obj["metadata"].get("annotations") or {}):
-        return obj
-    resource = store.catalogue.of_kind(obj["apiVersion"], obj["kind"])
-    fields = {path for path in apply.fields_of(obj) if path[0] != "f:status"}
-    entry = apply.entry("argocd-controller", "Apply", resource, resource.stored, fields, stamp(store.now()))
-    return {**obj, "metadata": {**obj["metadata"], "managedFields": [entry]}}
+        tell(store, _times(obj, start))
 
 
 def complete(raw: Obj, namespace: str = "") -> Obj:
@@ -143,7 +141,8 @@ def _times(value: Any, start: datetime) -> Any:
     if isinstance(value, list):
         return [_times(item, start) for item in value]
     if isinstance(value, str) and value[:1] == "@" and _MOMENT.fullmatch(value):
-        return stamp(start + _offset(value))
+        moment = stamp(start + _offset(value))
+        return moment[:10] if value.endswith("/date") else moment
     return value
 
 

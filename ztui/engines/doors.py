@@ -7,22 +7,38 @@ token pass), kuadrant.io AuthPolicy, operator.openshift.io IngressController ``c
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from ztui.engines.entry import EntryPoint
 from ztui.kinds.base import Kind
-from ztui.kinds.mesh import AuthorizationPolicy, AuthorizationRule, GatewayAuthPolicy, RequestAuthentication, Source
+from ztui.kinds.mesh import (
+    AuthorizationPolicy,
+    AuthorizationRule,
+    GateServer,
+    GatewayAuthPolicy,
+    IstioGateway,
+    RequestAuthentication,
+    Source,
+)
 from ztui.kinds.network import Service
 from ztui.kinds.platformconfig import IngressController
 from ztui.kinds.workload import Container, Pod
 from ztui.view import View
 
-DOORS: Final[tuple[type[Kind], ...]] = (IngressController, RequestAuthentication, AuthorizationPolicy, GatewayAuthPolicy)
+DOORS: Final[tuple[type[Kind], ...]] = (
+    IngressController,
+    RequestAuthentication,
+    AuthorizationPolicy,
+    GatewayAuthPolicy,
+    IstioGateway,
+)
 """What ``door`` reads and may do without."""
 
 ROOT: Final = "istio-system"
 ROUTERS: Final = "openshift-ingress-operator"
 
+_MUTUAL: Final = frozenset({"MUTUAL", "ISTIO_MUTUAL"})
 _PROXIES: Final = re.compile(r"oauth-proxy|oauth2-proxy|kube-rbac-proxy|pomerium|authelia")
 
 
@@ -54,9 +70,25 @@ def gateway_policy(view: View, entry: EntryPoint) -> GatewayAuthPolicy | None:
             continue
         for policy in view.within(GatewayAuthPolicy, target.namespace):
             aim = policy.spec.target_ref
-            if (aim.kind, aim.name) == (target.kind, target.name) and not aim.section_name:
+            if (aim.kind, aim.name) == (target.kind, target.name) and not aim.section_name and policy.is_enforced:
                 return policy
     return None
+
+
+def mutual_gate(view: View, entry: EntryPoint, pods: Iterable[Pod]) -> IstioGateway | None:
+    """The mesh gateway behind a passthrough Route that demands a client certificate for its host, in every pod behind it."""
+    if entry.termination != "passthrough" or not entry.host or view.gap(IstioGateway) is not None:
+        return None  # one that is not seen may serve the host without asking
+    found: IstioGateway | None = None
+    for pod in pods:
+        gates = [
+            item for item in sorted(view.all(IstioGateway), key=lambda one: one.name) if is_gateway(pod) and _runs(item, pod)
+        ]
+        serving = [(gate, server) for gate in gates for server in gate.spec.servers or () if _serves(server, entry.host)]
+        if not serving or any(server.tls is None or server.tls.mode not in _MUTUAL for _, server in serving):
+            return None
+        found = found or serving[0][0]
+    return found
 
 
 def proxy_before(pod: Pod, service: Service) -> Container | None:
@@ -72,9 +104,10 @@ def mesh_demands(view: View, pod: Pod) -> AuthorizationPolicy | None:
     """The policy by which the pod's sidecar turns away whoever brings no verified token."""
     if not in_mesh(pod):
         return None
+    places = tuple(dict.fromkeys((ROOT, pod.namespace)))
     policies = [
         item
-        for place in dict.fromkeys((ROOT, pod.namespace))
+        for place in places
         for item in sorted(view.within(AuthorizationPolicy, place), key=lambda one: one.name)
         if _selects(item, pod)
     ]
@@ -82,9 +115,7 @@ def mesh_demands(view: View, pod: Pod) -> AuthorizationPolicy | None:
     if custom is not None:
         return custom
     verified = any(
-        item.spec.jwt_rules and _selects(item, pod)
-        for place in dict.fromkeys((ROOT, pod.namespace))
-        for item in view.within(RequestAuthentication, place)
+        item.spec.jwt_rules and _selects(item, pod) for place in places for item in view.within(RequestAuthentication, place)
     )
     if not verified:
         return None
@@ -93,9 +124,22 @@ def mesh_demands(view: View, pod: Pod) -> AuthorizationPolicy | None:
     )
     if denies is not None:
         return denies
+    if any(view.gap(AuthorizationPolicy, place) is not None for place in places):
+        return None  # one that is not seen may allow everybody
     allows = [item for item in policies if item.spec.action in {"", "ALLOW"}]
     closed = all(_demands(rule) for item in allows for rule in item.spec.rules or ())
     return allows[0] if allows and closed else None
+
+
+def _runs(gate: IstioGateway, pod: Pod) -> bool:
+    """Whether the pod serves the gateway: an empty selector means every gateway pod, of any namespace."""
+    return (gate.spec.selector or {}).items() <= pod.labels.items()
+
+
+def _serves(server: GateServer, host: str) -> bool:
+    """Whether a server takes the host; hosts may carry a namespace before a slash and a leading wildcard."""
+    names = (item.rpartition("/")[2] for item in server.hosts or ())
+    return any(name in ("*", host) or (name.startswith("*.") and host.endswith(name[1:])) for name in names)
 
 
 def _selects(policy: AuthorizationPolicy | RequestAuthentication, pod: Pod) -> bool:

@@ -11,6 +11,8 @@ from typing import Final
 import msgspec
 
 from ztui.engines.grants import WEBSOCKET_MINOR, Grant, Question, allows, capable
+from ztui.kinds.security import SecurityContextConstraints
+from ztui.view import View
 
 _RBAC: Final = "rbac.authorization.k8s.io"
 _ADMISSION: Final = "admissionregistration.k8s.io"
@@ -29,7 +31,8 @@ def _each(verbs: Iterable[str], group: str, *resources: str) -> tuple[Question, 
     return tuple(Question(verb, group, resource) for verb in verbs for resource in resources)
 
 
-_PRIVILEGED: Final = Question("use", "security.openshift.io", "securitycontextconstraints", name="privileged")
+USE_SCC: Final = "use a privileged SCC"
+"""Not one of the primitives below: which SCCs are privileged is the cluster's own matter."""
 
 CLUSTER_PRIMITIVES: Final[tuple[Primitive, ...]] = (
     Primitive("escalate or bind roles", _each(("escalate", "bind"), _RBAC, "roles", "clusterroles")),
@@ -43,7 +46,6 @@ CLUSTER_PRIMITIVES: Final[tuple[Primitive, ...]] = (
     ),
     Primitive("write CRDs", _each(_WRITES, "apiextensions.k8s.io", "customresourcedefinitions")),
     Primitive("write SCCs", _each(_WRITES, "security.openshift.io", "securitycontextconstraints")),
-    Primitive("use a privileged SCC", (_PRIVILEGED,)),
     Primitive("reach kubelets through nodes/proxy", _each(("get", "create"), "", "nodes/proxy")),
     Primitive("exec into any pod", _each(("create",), "", "pods/exec", "pods/attach")),
     Primitive("add containers to any pod", _each(("update", "patch"), "", "pods/ephemeralcontainers")),
@@ -62,15 +64,26 @@ CLUSTER_PRIMITIVES: Final[tuple[Primitive, ...]] = (
 NAMESPACE_PRIMITIVES: Final[tuple[Primitive, ...]] = (
     Primitive("escalate or bind roles", _each(("escalate", "bind"), _RBAC, "roles", "clusterroles")),
     Primitive("impersonate accounts", _each(("impersonate",), "", "serviceaccounts")),
-    Primitive("use a privileged SCC", (_PRIVILEGED,)),
 )
 """What counts inside one namespace; writing bindings there is bound by the server's escalation prevention."""
 
 
-def primitives(grant: Grant, minor: int = WEBSOCKET_MINOR) -> tuple[str, ...]:
-    """The names of the primitives that a grant gives on a server of that minor version: on old ones ``get`` is an exec."""
+def privileged_sccs(view: View) -> tuple[str, ...]:
+    """The SCCs that admit privileged containers, by their fields; ``privileged`` where there are none at all."""
+    every = list(view.all(SecurityContextConstraints))
+    return tuple(sorted(item.name for item in every if item.allow_privileged_container)) if every else ("privileged",)
+
+
+def primitives(grant: Grant, minor: int = WEBSOCKET_MINOR, sccs: tuple[str, ...] = ("privileged",)) -> tuple[str, ...]:
+    """The names of the primitives that a grant gives on a server of that minor version: on old ones ``get`` is an exec.
+
+    ``sccs`` are the names of the SCCs that count as privileged.
+    """
     known = NAMESPACE_PRIMITIVES if grant.namespace else CLUSTER_PRIMITIVES
-    return tuple(item.name for item in known if _given(grant, item, minor))
+    found = [item.name for item in known if _given(grant, item, minor)]
+    if any(allows(grant, _at(_use(name), grant.namespace)) for name in sccs):
+        found.append(USE_SCC)
+    return tuple(found)
 
 
 def _given(grant: Grant, item: Primitive, minor: int) -> bool:
@@ -78,6 +91,10 @@ def _given(grant: Grant, item: Primitive, minor: int) -> bool:
         any(allows(grant, _at(asked, grant.namespace)) for asked in capable(question, minor)) for question in item.questions
     ]
     return all(answers) if item.all_of else any(answers)
+
+
+def _use(scc: str) -> Question:
+    return Question("use", "security.openshift.io", "securitycontextconstraints", name=scc)
 
 
 def _at(question: Question, namespace: str) -> Question:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Literal
 
 from ztui.engines import units
-from ztui.engines.grants import Grant, is_broad
+from ztui.engines.grants import Grant, all_grants, is_broad
 from ztui.kinds.openshift import ClusterOperator
 from ztui.view import View
 
@@ -43,6 +44,15 @@ def account_of(grant: Grant) -> tuple[str, str] | None:
         namespace, _, name = subject.name.removeprefix(_ACCOUNT).partition(":")
         return (namespace, name)
     return None
+
+
+def grants_by_holder(view: View) -> dict[str, tuple[Grant, ...]]:
+    """Every grant by who holds it: ``sa:NS/NAME``, ``user:U``, ``group:G``."""
+    found: defaultdict[str, list[Grant]] = defaultdict(list)
+    for grant in all_grants(view):
+        account = account_of(grant)
+        found[f"sa:{account[0]}/{account[1]}" if account else grant.key].append(grant)
+    return {who: tuple(grants) for who, grants in found.items()}
 
 
 def is_default_account(grant: Grant) -> bool:

@@ -7,9 +7,10 @@ from typing import Final
 from ztui.engines import units
 from ztui.kinds.base import Kind
 from ztui.kinds.tenancy import ClusterResourceQuota, LimitRange, ProjectConfig, ResourceQuota, Template
+from ztui.kinds.workload import Namespace, Pod
 from ztui.view import View
 
-TENANCY: Final[tuple[type[Kind], ...]] = (ResourceQuota, LimitRange)
+TENANCY: Final[tuple[type[Kind], ...]] = (Namespace, ResourceQuota, LimitRange)
 TENANCY_WHERE_SERVED: Final[tuple[type[Kind], ...]] = (ProjectConfig, Template, ClusterResourceQuota)
 CONFIG_NAMESPACE: Final = "openshift-config"
 BORN_AT: Final = 0.9
@@ -35,10 +36,19 @@ def user_namespaces(view: View) -> tuple[str, ...]:
     return tuple(name for name, kind in classes.items() if kind == "user")
 
 
+def runs_pods(view: View, namespace: str) -> bool:
+    """Whether a live pod is in the namespace; derived, so that the thousandth pod changes nothing for who asks."""
+    return any(item.is_live for item in view.within(Pod, namespace))
+
+
 def has_quota(view: View, namespace: str) -> bool:
     """Whether a quota bounds the namespace."""
-    covered = {item.namespace for quota in view.all(ClusterResourceQuota) for item in quota.status.namespaces or ()}
-    return bool(view.within(ResourceQuota, namespace)) or namespace in covered
+    return bool(view.within(ResourceQuota, namespace)) or namespace in view.derive(_covered)
+
+
+def _covered(view: View) -> frozenset[str]:
+    """The namespaces that a quota over several of them bounds."""
+    return frozenset(item.namespace for quota in view.all(ClusterResourceQuota) for item in quota.status.namespaces or ())
 
 
 def bounded_share(view: View, *, limits: bool = True) -> float:

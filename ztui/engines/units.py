@@ -107,6 +107,11 @@ class Workload(msgspec.Struct, frozen=True):
         return next((self.labels[key] for key in order if self.labels.get(key)), "")
 
     @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes its pods are on, by name."""
+        return tuple(sorted({pod.spec.node_name for pod in self.pods if pod.spec.node_name}))
+
+    @property
     def has_identity(self) -> bool:
         """Whether a label says what it is."""
         return any(self.labels.get(key) for key in _NAME_LABELS)
@@ -160,9 +165,15 @@ def looks_reserved(name: str) -> bool:
 def workloads(view: View, namespace: str) -> tuple[Workload, ...]:
     """The workloads of a namespace, sorted by kind and name. Finished pods and finished jobs have no part in it."""
     pods: dict[Ref, list[Pod]] = {}
+    roots: dict[tuple[Owner, ...], Ref] = {}  # the pods of one controller have one root
     for pod in view.within(Pod, namespace):
         if pod.is_live and not pod.is_mirror:
-            pods.setdefault(root_of(view, pod), []).append(pod)
+            root = roots.get(pod.owners)
+            if root is None:
+                root = root_of(view, pod)
+                if root.kind != "Pod":
+                    roots[pod.owners] = root
+            pods.setdefault(root, []).append(pod)
     return tuple(_workload(view, root, pods[root]) for root in sorted(pods))
 
 

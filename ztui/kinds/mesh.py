@@ -1,10 +1,13 @@
-"""What a mesh or a gateway demands of callers. Source: security.istio.io/v1, kuadrant.io/v1. Keys have no place here."""
+"""What a mesh or a gateway demands of callers. Keys have no place here.
+
+Source: security.istio.io/v1, networking.istio.io/v1, kuadrant.io/v1.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
-from ztui.kinds.base import Kind
+from ztui.kinds.base import Condition, Kind, condition
 
 
 class MeshSelector(msgspec.Struct, frozen=True, rename="camel"):
@@ -167,8 +170,14 @@ class GatewayAuthSpec(msgspec.Struct, frozen=True, rename="camel"):
     target_ref: PolicyTarget
 
 
+class GatewayAuthStatus(msgspec.Struct, frozen=True):
+    """Whether the policy is in force."""
+
+    conditions: tuple[Condition, ...] | None = None
+
+
 class GatewayAuthPolicy(Kind, frozen=True):
-    """An AuthPolicy of Kuadrant."""
+    """An AuthPolicy of Kuadrant; it acts only where its controller says ``Enforced``."""
 
     GROUP = "kuadrant.io"
     VERSIONS = ("v1", "v1beta3", "v1beta2")
@@ -176,3 +185,95 @@ class GatewayAuthPolicy(Kind, frozen=True):
     KIND = "AuthPolicy"
 
     spec: GatewayAuthSpec
+    status: GatewayAuthStatus = GatewayAuthStatus()
+
+    @property
+    def is_enforced(self) -> bool:
+        """Whether the controller says that the policy acts."""
+        found = condition(self.status.conditions, "Enforced")
+        return found is not None and found.status == "True"
+
+
+class GateTLS(msgspec.Struct, frozen=True, gc=False):
+    """How a server of a mesh gateway ends TLS; the names of its certificates are not kept."""
+
+    mode: str = ""
+
+
+class GateServer(msgspec.Struct, frozen=True):
+    """Hosts that a mesh gateway serves."""
+
+    hosts: tuple[str, ...] | None = None
+    tls: GateTLS | None = None
+
+
+class GateSpec(msgspec.Struct, frozen=True):
+    """The gateway pods by label, and what they serve."""
+
+    selector: dict[str, str] | None = None
+    servers: tuple[GateServer, ...] | None = None
+
+
+class IstioGateway(Kind, frozen=True):
+    """What the gateway pods of a mesh serve."""
+
+    GROUP = "networking.istio.io"
+    VERSIONS = ("v1", "v1beta1")
+    PLURAL = "gateways"
+    KIND = "Gateway"
+
+    spec: GateSpec = GateSpec()
+
+
+class ClientTLSSettings(msgspec.Struct, frozen=True, gc=False):
+    """How a client connects: DISABLE, SIMPLE, MUTUAL or ISTIO_MUTUAL. Certificates have no place here."""
+
+    mode: str = "DISABLE"
+
+
+class PortNumber(msgspec.Struct, frozen=True, gc=False):
+    """A port of a Service."""
+
+    number: int = 0
+
+
+class PortPolicy(msgspec.Struct, frozen=True):
+    """Settings of one port. Without TLS of its own the port has the default, not what stands above it."""
+
+    port: PortNumber | None = None
+    tls: ClientTLSSettings | None = None
+
+
+class TrafficPolicy(msgspec.Struct, frozen=True, rename="camel"):
+    """How clients connect to a host, and to single ports of it."""
+
+    tls: ClientTLSSettings | None = None
+    port_level_settings: tuple[PortPolicy, ...] | None = None
+
+
+class Subset(msgspec.Struct, frozen=True, rename="camel"):
+    """A part of a host's endpoints with settings of its own."""
+
+    name: str
+    traffic_policy: TrafficPolicy | None = None
+
+
+class DestinationRuleSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """What clients do towards a host. A name without dots is one of the rule's namespace."""
+
+    host: str
+    traffic_policy: TrafficPolicy | None = None
+    subsets: tuple[Subset, ...] | None = None
+    export_to: tuple[str, ...] | None = None
+    workload_selector: MeshSelector | None = None
+
+
+class DestinationRule(Kind, frozen=True):
+    """How sidecars connect to a host."""
+
+    GROUP = "networking.istio.io"
+    VERSIONS = ("v1", "v1beta1")
+    PLURAL = "destinationrules"
+    KIND = "DestinationRule"
+
+    spec: DestinationRuleSpec

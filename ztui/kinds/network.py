@@ -32,6 +32,28 @@ class ServiceSpec(msgspec.Struct, frozen=True, rename="camel"):
     external_ips: tuple[str, ...] | None = msgspec.field(default=None, name="externalIPs")
     load_balancer_source_ranges: tuple[str, ...] | None = None
     external_traffic_policy: str = ""
+    health_check_node_port: int = 0
+    load_balancer_class: str | None = None
+    allocate_load_balancer_node_ports: bool | None = None
+
+
+class BalancerAddress(msgspec.Struct, frozen=True, gc=False):
+    """An address that a cloud gave."""
+
+    ip: str = ""
+    hostname: str = ""
+
+
+class Balancer(msgspec.Struct, frozen=True):
+    """What a cloud put before a Service."""
+
+    ingress: tuple[BalancerAddress, ...] | None = None
+
+
+class ServiceStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """Where a Service of the type LoadBalancer is reached."""
+
+    load_balancer: Balancer = Balancer()
 
 
 class Service(Kind, frozen=True):
@@ -41,6 +63,13 @@ class Service(Kind, frozen=True):
     KIND = "Service"
 
     spec: ServiceSpec = ServiceSpec()
+    status: ServiceStatus = ServiceStatus()
+
+    @property
+    def outside(self) -> tuple[str, ...]:
+        """The addresses that a cloud gave it, and those that it claims by itself."""
+        given = (item.ip or item.hostname for item in self.status.load_balancer.ingress or ())
+        return tuple(dict.fromkeys((*given, *(self.spec.external_ips or ()))))
 
 
 class EndpointConditions(msgspec.Struct, frozen=True, rename="camel", gc=False):

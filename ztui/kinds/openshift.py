@@ -36,13 +36,27 @@ class ClusterOperator(Kind, frozen=True):
     status: ClusterOperatorStatus = ClusterOperatorStatus()
 
 
-class InfrastructureStatus(msgspec.Struct, frozen=True, rename="camel", gc=False):
+class PlatformStatus(msgspec.Struct, frozen=True, gc=False):
+    """Whose machines these are."""
+
+    type: str = ""
+
+
+class InfrastructureStatus(msgspec.Struct, frozen=True, rename="camel"):
     """Where the control plane runs, and how many there are."""
 
     control_plane_topology: str = ""
     infrastructure_topology: str = ""
     platform: str = ""
     infrastructure_name: str = ""
+    platform_status: PlatformStatus | None = None
+    api_server_url: str = msgspec.field(default="", name="apiServerURL")
+    api_server_internal_uri: str = msgspec.field(default="", name="apiServerInternalURI")
+
+    @property
+    def platform_type(self) -> str:
+        """AWS, VSphere, BareMetal, None …; the older field where the newer is not set."""
+        return (self.platform_status.type if self.platform_status else "") or self.platform
 
 
 class Infrastructure(Kind, frozen=True):

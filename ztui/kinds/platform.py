@@ -1,6 +1,6 @@
 """The platform's version, its operators and their switches, and the mesh.
 
-Source: config.openshift.io/v1, operators.coreos.com/v1alpha1, operator.openshift.io/v1, monitoring.coreos.com/v1,
+Source: config.openshift.io/v1, operators.coreos.com/v1alpha1, operator.openshift.io/v1,
 sailoperator.io/v1, field paths as in their CRDs.
 """
 
@@ -36,11 +36,22 @@ class Release(msgspec.Struct, frozen=True, gc=False):
     version: str = ""
 
 
-class ClusterVersionStatus(msgspec.Struct, frozen=True):
+class Update(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """A release that was installed: how far, since when, and whether its signature was looked at."""
+
+    version: str = ""
+    state: str = ""
+    completion_time: str | None = None
+    verified: bool = False
+
+
+class ClusterVersionStatus(msgspec.Struct, frozen=True, rename="camel"):
     """The release that is wanted, and how it goes."""
 
     conditions: tuple[Condition, ...] | None = None
     desired: Release = Release()
+    history: tuple[Update, ...] | None = None
+    available_updates: tuple[Release, ...] | None = None
 
 
 class ClusterVersion(Kind, frozen=True):
@@ -204,90 +215,3 @@ class Etcd(OperatorKind, frozen=True):
 
     PLURAL = "etcds"
     KIND = "Etcd"
-
-
-class Collectors(msgspec.Struct, frozen=True):
-    """Addresses that flow records are sent to."""
-
-    collectors: tuple[str, ...] | None = None
-
-
-class FlowExport(msgspec.Struct, frozen=True, rename="camel"):
-    """Where the network plugin sends flow records, protocol by protocol."""
-
-    net_flow: Collectors | None = None
-    s_flow: Collectors | None = None
-    ipfix: Collectors | None = None
-
-
-class NetworkOperatorSpec(OperatorSpec, frozen=True, rename="camel"):
-    """The network operator's switches, and its export of flows."""
-
-    export_network_flows: FlowExport | None = None
-
-
-class NetworkOperator(OperatorKind, frozen=True):
-    """The operator of the cluster network: its switches and its export of flows.
-
-    The resource is ``Network``; the name here tells it from ``ipsec.NetworkConfig``, which reads other fields of the same object.
-    """
-
-    PLURAL = "networks"
-    KIND = "NetworkOperator"
-
-    spec: NetworkOperatorSpec = NetworkOperatorSpec()
-
-    @property
-    def exports(self) -> tuple[str, ...]:
-        """The protocols in which flow records leave the cluster."""
-        found = self.spec.export_network_flows
-        if found is None:
-            return ()
-        ways = {"netFlow": found.net_flow, "sFlow": found.s_flow, "ipfix": found.ipfix}
-        return tuple(name for name, way in ways.items() if way and way.collectors)
-
-
-class ServiceMonitor(Kind, frozen=True):
-    """Services that are scraped; that it is there is what counts."""
-
-    GROUP = "monitoring.coreos.com"
-    PLURAL = "servicemonitors"
-    KIND = "ServiceMonitor"
-    METADATA_ONLY = True
-
-
-class PodMonitor(Kind, frozen=True):
-    """Pods that are scraped; that it is there is what counts."""
-
-    GROUP = "monitoring.coreos.com"
-    PLURAL = "podmonitors"
-    KIND = "PodMonitor"
-    METADATA_ONLY = True
-
-
-class IstioSpec(msgspec.Struct, frozen=True, gc=False):
-    """Where a mesh's control plane runs, and in what shape."""
-
-    namespace: str = "istio-system"
-    profile: str = ""
-    version: str = ""
-
-
-class IstioStatus(msgspec.Struct, frozen=True):
-    """How a mesh is."""
-
-    state: str = ""
-    conditions: tuple[Condition, ...] | None = None
-
-
-class Istio(Kind, frozen=True):
-    """A service mesh's control plane."""
-
-    GROUP = "sailoperator.io"
-    VERSIONS = ("v1", "v1alpha1")
-    PLURAL = "istios"
-    KIND = "Istio"
-    NAMESPACED = False
-
-    spec: IstioSpec = IstioSpec()
-    status: IstioStatus = IstioStatus()

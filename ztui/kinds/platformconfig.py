@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from ztui.kinds.base import Kind
+from ztui.kinds.base import Condition, Kind, Selector
 
 
 class CustomProfile(msgspec.Struct, frozen=True, rename="camel"):
@@ -21,10 +21,32 @@ class TLSProfile(msgspec.Struct, frozen=True):
     custom: CustomProfile | None = None
 
 
-class ProfileSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """A spec that has a TLS profile."""
+class Encryption(msgspec.Struct, frozen=True, gc=False):
+    """How the datastore is encrypted; empty and ``identity`` are not at all."""
+
+    type: str = ""
+
+
+class AuditRule(msgspec.Struct, frozen=True, gc=False):
+    """Another audit profile for one group."""
+
+    group: str = ""
+    profile: str = ""
+
+
+class Audit(msgspec.Struct, frozen=True, rename="camel"):
+    """What of requests is recorded; an empty profile is ``Default``."""
+
+    profile: str = ""
+    custom_rules: tuple[AuditRule, ...] | None = None
+
+
+class APIServerSpec(msgspec.Struct, frozen=True, rename="camel"):
+    """The API server's TLS profile, how what it stores is encrypted, and what of requests it records."""
 
     tls_security_profile: TLSProfile | None = None
+    encryption: Encryption = Encryption()
+    audit: Audit | None = None
 
 
 class APIServerConfig(Kind, frozen=True):
@@ -35,7 +57,7 @@ class APIServerConfig(Kind, frozen=True):
     KIND = "APIServer"
     NAMESPACED = False
 
-    spec: ProfileSpec
+    spec: APIServerSpec
 
 
 class ClientTLS(msgspec.Struct, frozen=True, rename="camel"):
@@ -51,12 +73,33 @@ class RouteAdmission(msgspec.Struct, frozen=True, rename="camel"):
     wildcard_policy: str = ""
 
 
+class CertificateRef(msgspec.Struct, frozen=True, gc=False):
+    """The Secret of a certificate by its name."""
+
+    name: str = ""
+
+
 class IngressControllerSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """The router's settings that are judged."""
+    """The router's settings that are judged, and the certificate that it shows where a Route has none of its own."""
 
     tls_security_profile: TLSProfile | None = None
     client_tls: ClientTLS | None = msgspec.field(default=None, name="clientTLS")
     route_admission: RouteAdmission | None = None
+    default_certificate: CertificateRef | None = None
+
+
+class EffectiveTLS(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """The TLS settings that a router works with now."""
+
+    min_tls_version: str = msgspec.field(default="", name="minTLSVersion")
+
+
+class IngressControllerStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """What a router works with, the domain that it serves, and whether it has caught up."""
+
+    conditions: tuple[Condition, ...] | None = None
+    domain: str = ""
+    tls_profile: EffectiveTLS = EffectiveTLS()
 
 
 class IngressController(Kind, frozen=True):
@@ -67,6 +110,7 @@ class IngressController(Kind, frozen=True):
     KIND = "IngressController"
 
     spec: IngressControllerSpec
+    status: IngressControllerStatus = IngressControllerStatus()
 
 
 class AnonymousAccess(msgspec.Struct, frozen=True):
@@ -96,10 +140,11 @@ class KubeletSettings(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class KubeletConfigSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """Kubelet settings and TLS profile."""
+    """Kubelet settings and TLS profile, and the pools that they are for."""
 
     kubelet_config: KubeletSettings | None = None
     tls_security_profile: TLSProfile | None = None
+    machine_config_pool_selector: Selector | None = None
 
 
 class KubeletConfig(Kind, frozen=True):

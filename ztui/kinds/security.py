@@ -10,6 +10,12 @@ import msgspec
 from ztui.kinds.base import Kind, Selector
 
 
+class Strategy(msgspec.Struct, frozen=True, gc=False):
+    """How a field of a pod is bounded: ``RunAsAny`` is not at all."""
+
+    type: str = ""
+
+
 class SecurityContextConstraints(Kind, frozen=True):
     """A set of bounds for pods. ``users`` and ``groups`` may use it, and so may who is granted ``use`` on it."""
 
@@ -26,6 +32,7 @@ class SecurityContextConstraints(Kind, frozen=True):
     allow_host_ports: bool = False
     allow_host_pid: bool = msgspec.field(default=False, name="allowHostPID")
     allow_host_ipc: bool = msgspec.field(default=False, name="allowHostIPC")
+    run_as_user: Strategy = Strategy()
 
     @property
     def reaches_node(self) -> str:

@@ -15,17 +15,21 @@ NAME = "self"
 class Session(Kind, frozen=True):
     """Who we are to the server. ``token_issuer`` is the ``iss`` claim of our own token, empty without one.
 
-    ``cluster_issuer`` is the server's ServiceAccount issuer, empty where it may not be read.
+    ``cluster_issuer`` is the server's ServiceAccount issuer, empty where it may not be read. ``server`` is its address.
+    ``login_name`` is the name of the object of our own login, a hash of our token; empty where it is none of OpenShift's.
     """
 
     KIND: ClassVar[str] = "Session"
     NAMESPACED: ClassVar[bool] = False
+    SOURCE = "session"
 
     user: str = ""
     groups: tuple[str, ...] = ()
     server_version: str = ""
     token_issuer: str = ""
     cluster_issuer: str = ""
+    server: str = ""
+    login_name: str = ""
 
     @property
     def minor(self) -> int:
@@ -35,7 +39,15 @@ class Session(Kind, frozen=True):
         return int(digits) if digits else 0
 
 
-def session(user: str, groups: tuple[str, ...], version: str, token_issuer: str, cluster_issuer: str) -> Session:
+def session(
+    user: str,
+    groups: tuple[str, ...],
+    version: str,
+    token_issuer: str,
+    cluster_issuer: str,
+    server: str = "",
+    login_name: str = "",
+) -> Session:
     """Make the one object of this kind."""
     meta = Meta(name=NAME, uid="", resource_version="")
     return Session(
@@ -45,4 +57,6 @@ def session(user: str, groups: tuple[str, ...], version: str, token_issuer: str,
         server_version=version,
         token_issuer=token_issuer,
         cluster_issuer=cluster_issuer,
+        server=server,
+        login_name=login_name,
     )

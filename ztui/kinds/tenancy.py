@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from ztui.kinds.base import Kind
@@ -78,52 +76,11 @@ class TemplateObject(msgspec.Struct, frozen=True):
 
 
 class Template(Kind, frozen=True):
-    """A template; the kinds of its objects are what counts."""
+    """A template for new projects; the kinds of its objects are what counts."""
 
     GROUP = "template.openshift.io"
     PLURAL = "templates"
     KIND = "Template"
+    ONLY_IN = "openshift-config"
 
     objects: tuple[TemplateObject, ...] | None = None
-
-
-class AppProjectSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """What applications of a project may come from and go to."""
-
-    source_repos: tuple[str, ...] | None = None
-    destinations: tuple[dict[str, Any], ...] | None = None
-
-
-class AppProject(Kind, frozen=True):
-    """A project of Argo CD. Source: argoproj.io/v1alpha1."""
-
-    GROUP = "argoproj.io"
-    VERSIONS = ("v1alpha1",)
-    PLURAL = "appprojects"
-    KIND = "AppProject"
-
-    spec: AppProjectSpec = AppProjectSpec()
-
-
-class Destination(msgspec.Struct, frozen=True):
-    """Where an application goes."""
-
-    namespace: str = ""
-
-
-class ApplicationSpec(msgspec.Struct, frozen=True):
-    """Project and destination of an application."""
-
-    project: str = "default"
-    destination: Destination = Destination()
-
-
-class Application(Kind, frozen=True):
-    """An application of Argo CD."""
-
-    GROUP = "argoproj.io"
-    VERSIONS = ("v1alpha1",)
-    PLURAL = "applications"
-    KIND = "Application"
-
-    spec: ApplicationSpec = ApplicationSpec()

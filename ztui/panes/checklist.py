@@ -9,7 +9,7 @@ from ztui.checks.base import Check, CheckId, Finding, Status
 from ztui.panes.base import TONES, Cell, Line, cell, row_tone
 from ztui.report import missing_note
 from ztui.score import RowResult, RowStatus
-from ztui.text import clean
+from ztui.text import clean, mark_name
 from ztui.words import GLYPHS, ROW_STATUS, gap_next, gap_text, sentence, verdict_text
 
 FAULTS = frozenset({Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR})
@@ -112,7 +112,7 @@ def _inside(board: Board, card: Check, *, faults_only: bool) -> Iterator[Line]:
         )
     shown = 0
     for held, finding in board.findings(card.id):
-        if faults_only and finding.status not in FAULTS:
+        if faults_only and (finding.status not in FAULTS or finding.accepted):
             continue
         shown += 1
         if shown > FINDINGS_SHOWN:
@@ -123,18 +123,20 @@ def _inside(board: Board, card: Check, *, faults_only: bool) -> Iterator[Line]:
 
 def _finding_line(card: Check, finding: Finding, *, addon: bool) -> Line:
     text = sentence(finding)
-    status = f"{finding.status} add-on" if addon else str(finding.status)
+    word = "add-on" if addon else finding.accepted
+    status = f"{finding.status} {word}".strip()
     return Line(
         finding_key(card.id, finding),
         (
-            Cell(clean(GLYPHS[finding.status]), TONES[finding.status]),
+            Cell(clean(GLYPHS[finding.status]), "dim" if word else TONES[finding.status]),
             cell(""),
-            cell(str(finding.on)),
-            cell(status, "dim" if addon else TONES[finding.status]),
+            cell(mark_name(str(finding.on))),
+            cell(status, "dim" if word else TONES[finding.status]),
             cell(text),
         ),
         2,
         words=f"{finding.on} {text}",
         status=str(finding.status),
         namespace=finding.on.namespace,
+        ref=finding.on,
     )

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from ztui.board import Board
 from ztui.checks.base import Check, CheckId, Finding
 from ztui.checks.rows import row
-from ztui.panes.base import TONES, Cell, Line, cell, row_tone
+from ztui.panes.base import TONES, Line, Tone, prose, row_tone
 from ztui.panes.checklist import finding_key
 from ztui.score import Cell as Judged
-from ztui.words import evidence_text, gap_next, gap_text, next_step, sentence, verdict_text
+from ztui.text import mark_name
+from ztui.words import by_hand, evidence_text, gap_next, gap_text, next_step, sentence, verdict_text
 
 
 def detail(board: Board, cards: Mapping[CheckId, Check], key: str, *, read_at: str = "") -> list[Line]:
@@ -76,7 +77,7 @@ def _finding(board: Board, cards: Mapping[CheckId, Check], rest: str, key: str, 
 
 def _one(card: Check, held: Judged, finding: Finding, read_at: str) -> Iterator[Line]:
     yield _text(0, f"{card.id}  {card.title}", "strong")
-    yield _text(1, str(finding.on), "accent")
+    yield _text(1, mark_name(str(finding.on)), "accent")
     yield _text(2, f"{finding.status}: {sentence(finding)}", TONES[finding.status])
     if held.addon or finding.addon:
         yield _text(3, "in an add-on namespace: shown, not scored", "dim")
@@ -87,10 +88,10 @@ def _one(card: Check, held: Judged, finding: Finding, read_at: str) -> Iterator[
     for number, item in enumerate(finding.evidence):
         yield _text(6 + number, f"  {evidence_text(item)}")
     if card.part("Verify"):
-        yield _text(40, f"By hand: {card.part('Verify')}", "dim")
+        yield _text(40, f"By hand: {by_hand(card, finding)}", "dim")
     if card.part("Why"):
         yield _text(41, f"Why: {card.part('Why')}", "dim")
 
 
-def _text(number: int, text: str, tone: str = "plain") -> Line:
-    return Line(f"detail:{number}", (Cell(cell(text).text, tone),))  # type: ignore[arg-type]
+def _text(number: int, text: str, tone: Tone = "plain") -> Line:
+    return Line(f"detail:{number}", (prose(text, tone),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ztui.frame import Frame
-from ztui.health import Freshness, Health, KindHealth
+from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
 from ztui.panes.base import Line, Tone, cell
 
 FRESH_TONES: dict[Freshness, Tone] = {
@@ -29,10 +29,58 @@ def summary(frame: Frame) -> list[Line]:
         if health.skew_s is not None and abs(health.skew_s) > 300:
             lines.append(_line("clock", f"the server's clock is {health.skew_s:.0f} s ahead of ours", "warn"))
         lines += [_line(f"note {number}", text, "warn") for number, text in enumerate(health.warnings)]
+    lines += [line for link in frame.vaults for line in _vault(link)]
+    lines += [line for link in frame.sides for line in _side(link)]
     if problem is not None:
         lines.append(_line("problem", str(problem), "fail"))
     lines.append(_line("loaded", f"{frame.loaded} of {frame.kinds} kinds"))
     return lines
+
+
+def vault_words(link: VaultLink) -> str:
+    """The connection to one Vault in a line: address, state, who we are and for how long."""
+    state = "waiting for an answer" if link.waiting else link.state or str(link.freshness)
+    parts = [link.address, f"{state}{_age(link)}"]
+    if link.user:
+        parts.append(f"as {link.user}")
+    if link.token_left_s is not None:
+        parts.append(f"token ends in {_span(link.token_left_s)}{', is renewed' if link.renewable else ''}")
+    return "  ".join(part for part in parts if part)
+
+
+def side_words(link: SideLink) -> str:
+    """The connection to what stands beside the cluster in a line: address, state, and for how long nothing was heard."""
+    if not link.found:
+        return "not connected: no Route leads there, and the settings name none"
+    return "  ".join(part for part in (link.address, f"{link.freshness}{_age(link)}") if part)
+
+
+def _age(link: SideLink | VaultLink) -> str:
+    aged = link.freshness in {Freshness.STALE, Freshness.LOST} and link.silent_s
+    return f", no news for {link.silent_s:.0f} s" if aged else ""
+
+
+def _side(link: SideLink) -> list[Line]:
+    lines = [_line(link.name, side_words(link), FRESH_TONES[link.freshness] if link.found else "unknown")]
+    if link.problem is not None:
+        lines.append(_line(f"{link.name} problem", str(link.problem), "fail" if link.freshness is Freshness.LOST else "warn"))
+    return lines
+
+
+def _vault(link: VaultLink) -> list[Line]:
+    tone = "fail" if link.problem is not None else FRESH_TONES[link.freshness]
+    lines = [_line(f"vault {link.name}", vault_words(link), tone)]
+    if link.problem is not None:
+        lines.append(_line(f"vault {link.name}: problem", str(link.problem), "fail"))
+    return lines + [_line(f"vault {link.name}: note {number}", text, "warn") for number, text in enumerate(link.warnings)]
+
+
+def _span(seconds: float) -> str:
+    """A time to go, in its largest whole unit."""
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def kinds(health: Health) -> list[Line]:

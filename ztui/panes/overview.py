@@ -10,7 +10,7 @@ from ztui.board import Board
 from ztui.checks.base import Check, CheckId, Status
 from ztui.panes.base import Cell, Line, Tone, cell, row_tone
 from ztui.score import DONE, PhaseResult, RowResult, RowStatus
-from ztui.text import clean
+from ztui.text import clean, mark_name
 from ztui.words import GLYPHS, ROW_STATUS, next_step, sentence
 
 BAR = 20
@@ -60,7 +60,7 @@ def next_best_step(board: Board, cards: Mapping[CheckId, Check]) -> Step | None:
         return None
     (_, count, _, _), card = min(candidates, key=lambda item: item[0])
     finding = next((item for _, item in board.findings(card.id) if item.status in _BAD), None)
-    what = f"{finding.on}: {sentence(finding)}" if finding else card.title
+    what = f"{mark_name(str(finding.on))}: {sentence(finding)}" if finding else card.title
     return Step(card.id, card.title, clean(what), next_step(finding) if finding else "", 1 if count == 1 else 0)
 
 

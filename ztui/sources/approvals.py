@@ -1,6 +1,7 @@
 """Which login programs may run: what a person is shown, what the policy says, and what was approved before.
 
-An approval is for one path, its arguments and the hash of its file: a change asks again. Kept in the state folder, 0600.
+An approval is for one path, its arguments, the variables that the kubeconfig adds and the hash of its file: a change asks again.
+Kept in the state folder, 0600.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Final
 import msgspec
 
 from ztui.errors import LoginError, SettingsError
+from ztui.redact import redact
 from ztui.sources.login import Program
 from ztui.sources.target import ExecPolicy
 from ztui.sources.yamlfile import FileError, read_limited
@@ -27,30 +29,42 @@ _KEPT: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class ProgramCard:
-    """What a person is shown before a login program runs for the first time: path, arguments, SHA-256 of the file."""
+    """What a person is shown before a login program runs for the first time: path, arguments, SHA-256 of the file.
+
+    ``variables`` are the names that the kubeconfig adds to its environment; ``added_sha256`` stands for their values: they may be
+    secrets, and they change what a program does as much as its arguments do.
+    """
 
     user: str
     path: str
     args: tuple[str, ...]
     sha256: str
+    variables: tuple[str, ...] = ()
+    added_sha256: str = ""
 
     @property
     def key(self) -> str:
-        """Identity of this approval: another path, argument or file makes another one."""
-        return hashlib.sha256(json.dumps([self.path, self.args, self.sha256]).encode()).hexdigest()
+        """Identity of this approval: another path, argument, variable or file makes another one."""
+        parts = [self.path, self.args, self.sha256, self.added_sha256]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 class ApprovalError(LoginError):
-    """A login program that nobody approved yet; ``card`` is what to show, ``approve`` remembers a yes."""
+    """A login program that nobody approved yet; ``card`` is what to show, ``approve`` remembers a yes.
+
+    ``may_ask`` says whether a person's yes is enough under this policy.
+    """
 
     def __init__(self, card: ProgramCard, policy: ExecPolicy) -> None:
         self.card = card
-        step = "approve it in the console" if policy.mode == "ask" else "add it to exec_allow in the settings"
+        self.policy = policy
+        self.may_ask = policy.mode == "ask"
+        step = "approve it in the console (`a`), or at a terminal, or set" if self.may_ask else "set"
         super().__init__(
             f"login program {Path(card.path).name} may not run",
             where=f"user {card.user}",
             why=f"policy {policy.mode}: {card.path} (sha256 {card.sha256[:12]}) is not approved",
-            next=f"{step}, or set exec_policy",
+            next=f'{step} exec_policy = "allow-list" and exec_allow = ["{card.path}"]',
         )
 
 
@@ -66,7 +80,20 @@ def card_of(program: Program) -> ProgramCard:
     with real.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
-    return ProgramCard(program.user, str(real), program.args, digest.hexdigest())
+    pairs = [(name, value.reveal()) for name, value in program.environment]
+    added = hashlib.sha256(json.dumps(pairs).encode()).hexdigest() if pairs else ""
+    return ProgramCard(program.user, str(real), program.args, digest.hexdigest(), tuple(name for name, _ in pairs), added)
+
+
+def card_words(card: ProgramCard) -> list[tuple[str, str]]:
+    """What a person is shown before the first run, as ``(name, text)``; arguments that look like secrets are hidden."""
+    return [
+        ("user", card.user),
+        ("program", card.path),
+        *(("argument", redact(item)) for item in card.args),
+        *(("variable", name) for name in card.variables),
+        ("sha256", card.sha256),
+    ]
 
 
 def require_approval(card: ProgramCard, policy: ExecPolicy) -> None:

@@ -11,8 +11,10 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
+
 from ztui.clock import Clock, within
-from ztui.errors import AbsentError, ForbiddenError, ZtuiError
+from ztui.errors import AbsentError, ConnectError, ForbiddenError, ZtuiError
 from ztui.health import Freshness, Health, KindHealth
 from ztui.kinds.base import CLUSTER, Kind, Malformed
 from ztui.kinds.policy import APIService
@@ -20,10 +22,11 @@ from ztui.kinds.session import Session
 from ztui.kinds.workload import Namespace
 from ztui.sources.backoff import Backoff
 from ztui.sources.discovery import Resource, Served
+from ztui.sources.guard import Progress
 from ztui.sources.http import Http
 from ztui.sources.kube import KubeApi
-from ztui.sources.pulse import CUT_S, LOOK_S, Pulse
-from ztui.sources.reflector import ASK_AGAIN_S, POLL_S, Feed, Progress, Reflector, gap_of
+from ztui.sources.pulse import BEAT_S, CUT_S, LOOK_S, STALE_S, Pulse
+from ztui.sources.reflector import ASK_AGAIN_S, POLL_S, Feed, Reflector, gap_of
 from ztui.sources.session import Login, who_am_i
 from ztui.store import Broken, Drop, Event, Hole, Lost, Put, Whole
 from ztui.view import EVERYWHERE, Gap, Why
@@ -32,7 +35,12 @@ REDISCOVER_S: Final = 300.0
 """How often discovery is repeated where nothing tells that it changed; more often where CRDs cannot be watched."""
 
 REDISCOVER_BLIND_S: Final = 30.0
+"""The same where changes of CRDs cannot be seen, and while a group is down."""
+
 SETTLE_S: Final = 1.0
+REDISCOVER_SOON_S: Final = 10.0
+"""When discovery is asked once more after news: a server serves a new group some seconds after it told of it."""
+
 STREAMING_SINCE: Final = 34
 """The minor version since which servers stream lists by default. Source: the WatchList feature gate, beta on by default."""
 
@@ -57,15 +65,18 @@ class Cluster:
         self.api = KubeApi(http)
         self.problem: ZtuiError | None = None
         self.login = Login()
-        self.pulse = Pulse(clock, http.ping)
-        self._kinds: tuple[type[Kind], ...] = (*(kind for kind in kinds if kind is not Session), CustomResourceDefinition)
+        self.pulse = Pulse(clock, http.ping, self._nudge)
+        self._kinds: tuple[type[Kind], ...] = (
+            *(kind for kind in kinds if kind.SOURCE == "cluster"),
+            CustomResourceDefinition,
+        )
         self._out = emit
         self._clock = clock
         self._namespaces = tuple(namespaces)
         self._served: Served | None = None
         self._news = asyncio.Event()
         self._retry = asyncio.Event()
-        self._crds: set[str] = set()
+        self._crds: dict[str, str] = {}
         self._feed = Feed(self.api, self._emit, clock)
         self._followers: dict[type[Kind], asyncio.Task[None]] = {}
         self._reflectors: dict[tuple[type[Kind], str], Reflector] = {}
@@ -83,10 +94,29 @@ class Cluster:
                 self._follow(tasks, kind)
             await self._rediscover(tasks)
 
+    @property
+    def served(self) -> Served | None:
+        """What the server serves; ``None`` before it was asked."""
+        return self._served
+
     def retry(self) -> None:
-        """Try now what waits for its back-off."""
+        """Try now what waits for its back-off, the login included."""
+        self.http.credentials.forget_failure()
         self._retry.set()
         self._news.set()
+        self._feed.nudge()
+
+    def look_again(self) -> None:
+        """Read single objects now, not at the next round."""
+        self._feed.nudge()
+
+    def _nudge(self, silent_s: float) -> None:
+        """The target is back: nobody waits on, and streams from before a long silence are not trusted to have survived it."""
+        self._feed.nudge()
+        self._news.set()
+        if silent_s >= STALE_S:
+            for reflector in self._reflectors.values():
+                reflector.cut()
 
     def health(self) -> Health:
         """The connection as it is now."""
@@ -107,6 +137,8 @@ class Cluster:
             requests=self.api.requests,
             kinds=kinds,
             warnings=tuple(self.http.warnings),
+            login_program=self.http.credentials.program_name,
+            login_waiting_s=self.http.credentials.waiting_s,
         )
 
     async def _connect(self) -> None:
@@ -131,9 +163,9 @@ class Cluster:
 
     async def _rediscover(self, tasks: asyncio.TaskGroup) -> None:
         """Ask again what is served when a CRD or an API service changed, and now and then in any case."""
+        was_news = False
         while True:
-            blind = CustomResourceDefinition not in self._notes or self._notes[CustomResourceDefinition].state == "blocked"
-            await within(self._clock, REDISCOVER_BLIND_S if blind else REDISCOVER_S, self._news)
+            was_news = await within(self._clock, self._patience(was_news=was_news), self._news)
             await self._clock.sleep(SETTLE_S)
             self._news.clear()
             before = self._served
@@ -144,6 +176,14 @@ class Cluster:
             for kind in self._kinds:
                 if before is None or before.resolve(kind) != self._served.resolve(kind):
                     self._follow(tasks, kind)
+
+    def _patience(self, *, was_news: bool) -> float:
+        """Seconds until discovery is asked again where nothing happens."""
+        if was_news:
+            return REDISCOVER_SOON_S
+        blind = CustomResourceDefinition not in self._notes or self._notes[CustomResourceDefinition].state == "blocked"
+        down = self._served is not None and self._served.down
+        return REDISCOVER_BLIND_S if blind or down else REDISCOVER_S
 
     def _follow(self, tasks: asyncio.TaskGroup, kind: type[Kind]) -> None:
         """Start a kind's follower, in place of the one it may have."""
@@ -163,27 +203,29 @@ class Cluster:
         if kind.SINGLE:
             await self._poll(kind, where, note, kind.SINGLE)
         while True:
-            await self._reflect(kind, where, EVERYWHERE)
-            await self._fall_back(kind, where)
+            gap = await self._reflect(kind, where, EVERYWHERE)
+            if gap.why is Why.ABSENT:
+                self._news.set()  # Discovery said otherwise: it is out of date.
+            await self._fall_back(kind, where, gap)
 
-    async def _reflect(self, kind: type[Kind], where: Resource, scope: str) -> None:
+    async def _reflect(self, kind: type[Kind], where: Resource, scope: str) -> Gap:
         streaming = self.login.minor >= STREAMING_SINCE
         reflector = self._reflectors[kind, scope] = Reflector(self._feed, kind, where, scope, streaming=streaming)
         if scope == EVERYWHERE:
             self._notes[kind] = reflector.progress
-        await reflector.run()
+        return await reflector.run()
 
-    async def _fall_back(self, kind: type[Kind], where: Resource) -> None:
+    async def _fall_back(self, kind: type[Kind], where: Resource, gap: Gap) -> None:
         """A cluster-wide list was refused: follow the namespaces that are known, until the list is allowed."""
-        names = await self._candidates()
-        if not kind.NAMESPACED and kind is not Namespace:
-            names = []
+        names = []
+        if gap.why is Why.FORBIDDEN and not kind.ONLY_IN and (kind.NAMESPACED or kind is Namespace):
+            names = await self._candidates()
         parts = [asyncio.ensure_future(self._part(kind, where, name)) for name in names]
         try:
             while True:
                 await self._clock.sleep(ASK_AGAIN_S)
                 with contextlib.suppress(ZtuiError):
-                    await self.api.page(kind, where, limit=1)
+                    await self.api.page(kind, where, namespace=kind.ONLY_IN or None, limit=1)
                     return
         finally:
             for task in parts:
@@ -212,22 +254,32 @@ class Cluster:
 
     async def _poll(self, kind: type[Kind], where: Resource, note: Progress, at: tuple[str, str]) -> None:
         """Read one named object now and then: the right to it says nothing about the rest of its resource."""
-        note.state = "watching"
+        note.state, note.due_s = "watching", POLL_S * 2
         while True:
-            note.due_s = POLL_S * 2
+            pause_s = POLL_S
             try:
-                obj = await self.api.get(kind, where, *at)
-                self._out(Broken(kind, obj) if isinstance(obj, Malformed) else Put(obj))
+                self._out(await self._single(kind, where, at))
                 self._out(Whole(kind, frozenset({at})))
+                note.state, note.note, note.lists = "watching", "", note.lists + 1
             except AbsentError:
                 self._out(Whole(kind, frozenset()))
+                note.state, note.note, note.lists = "watching", "", note.lists + 1
             except ZtuiError as error:
                 gap = gap_of(error)
-                self._out(Hole(kind, gap, forget=gap.why is Why.FORBIDDEN))
-                note.state = "blocked" if isinstance(error, ForbiddenError) else "backing off"
-                note.note = str(gap)
-            note.alive_at = self._clock.monotonic()
-            await self._clock.sleep(POLL_S)
+                note.state, note.note = "blocked" if gap.why is Why.FORBIDDEN else "backing off", str(gap)
+                if isinstance(error, ConnectError):
+                    pause_s = max(BEAT_S, error.retry_after_s or 0.0)
+                if note.lists == 0 or not isinstance(error, ConnectError):
+                    self._out(Hole(kind, gap, forget=gap.why is Why.FORBIDDEN))
+            if note.state != "backing off":
+                note.alive_at = self._clock.monotonic()
+            await within(self._clock, pause_s, self._feed.again)
+
+    async def _single(self, kind: type[Kind], where: Resource, at: tuple[str, str]) -> Event:
+        obj = await self.api.get(kind, where, *at)
+        if isinstance(obj, Malformed):
+            return Broken(kind, msgspec.structs.replace(obj, namespace=at[0], name=at[1]))
+        return Put(obj)
 
     async def _poll_one(self, kind: type[Kind], where: Resource, name: str) -> None:
         """Keep one cluster-scoped object of a kind that may not be listed."""
@@ -245,22 +297,22 @@ class Cluster:
         """Pass an event on; CRDs and API services also say that discovery is out of date."""
         match event:
             case Put(CustomResourceDefinition() as crd):
-                if crd.name not in self._crds:
-                    self._crds.add(crd.name)
-                    self._stir()
+                if self._crds.get(crd.name) != crd.metadata.resource_version:
+                    self._crds[crd.name] = crd.metadata.resource_version
+                    self._news.set()
             case Drop(kind=kind, name=name) if kind is CustomResourceDefinition:
-                self._crds.discard(name)
-                self._stir()
+                self._crds.pop(name, None)
+                self._news.set()
+            case Whole(kind=kind, keep=keep) if kind is CustomResourceDefinition:
+                left = {name: version for name, version in self._crds.items() if (CLUSTER, name) in keep}
+                if len(left) < len(self._crds):
+                    self._crds = left
+                    self._news.set()
             case Put(APIService()):
-                self._stir()
+                self._news.set()
         if isinstance(event, Put) and isinstance(event.obj, Namespace) and event.obj.name == "kube-system":
             self.login.cluster_id = event.obj.metadata.uid
         self._out(event)
-
-    def _stir(self) -> None:
-        note = self._notes.get(CustomResourceDefinition)
-        if note is not None and note.lists:
-            self._news.set()
 
     async def _watch_freshness(self) -> None:
         """Turn silence into lost kinds, and end streams to a server that is gone."""
@@ -284,8 +336,7 @@ class Cluster:
         return [*self._notes.values(), *parts]
 
     def _kind_health(self, progress: Progress) -> KindHealth:
-        blocked = progress.state == "blocked"
-        fresh, silent_s = (Freshness.LIVE, 0.0) if blocked else self.pulse.freshness(progress)
+        fresh, silent_s = self.pulse.freshness(progress)
         scope = "" if progress.scope == EVERYWHERE else progress.scope
         return KindHealth(
             progress.kind.PLURAL,

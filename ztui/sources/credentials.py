@@ -14,7 +14,7 @@ from typing import Final
 
 from ztui.clock import Clock
 from ztui.errors import LoginError, ZtuiError
-from ztui.sources.approvals import card_of, require_approval
+from ztui.sources.approvals import ApprovalError, card_of, program_failure, require_approval
 from ztui.sources.login import HIDDEN, Hidden, KeyPair, Program
 from ztui.sources.oidc import expiry_of, refresh_id_token
 from ztui.sources.programs import Credential, run_program
@@ -30,8 +30,8 @@ class Credentials:
     """What one Target logs in with, kept fresh. Shows as ``<hidden>``.
 
     ``generation`` grows with every new credential, ``certificate_generation`` with every new client certificate (connections are
-    bound to it). ``waiting_since`` is the monotonic moment a login program started, None while none runs. ``note`` says why the
-    newest files are not used. ``skew_s`` is how far the server's clock is ahead of ours.
+    bound to it). ``waiting_since`` is the monotonic moment a login program started in the background, None while none runs.
+    ``note`` says why the newest files are not used. ``skew_s`` is how far the server's clock is ahead of ours.
     """
 
     def __init__(self, target: Target, clock: Clock) -> None:
@@ -43,6 +43,8 @@ class Credentials:
         self._asked_s: float | None = None
         self._refused_s: float | None = None
         self._failure: LoginError | None = None
+        self._running: asyncio.Task[Credential] | None = None
+        self._stopped = False
         self._static()
         self.generation = 0
         self.certificate_generation = 0
@@ -92,11 +94,38 @@ class Credentials:
             if not self._renewable:
                 return False
             now_s = self._clock.monotonic()
+            if reason != "user" and self._stopped:
+                return False
             if reason != "user" and self._refused_s is not None and now_s - self._refused_s < RETRY_S:
                 return False
             self._refused_s = now_s
             await self._renew(forced=True)
             return True
+
+    @property
+    def program_name(self) -> str:
+        """The login program of this target; empty where it has none."""
+        program = self._target.login.program
+        return Path(program.command).name if program is not None else ""
+
+    @property
+    def waiting_s(self) -> float | None:
+        """For how long a login program has been running in the background; None while none is."""
+        return None if self.waiting_since is None else self._clock.monotonic() - self.waiting_since
+
+    def stop_waiting(self) -> bool:
+        """End the login program that runs in the background, and run none until the user asks; says whether there was one."""
+        if self._running is None:
+            return False
+        self._stopped = True
+        self._running.cancel()
+        return True
+
+    def forget_failure(self) -> None:
+        """The user asked for another try: what failed, or was stopped, may run again at once."""
+        self._failure = None
+        self._stopped = False
+        self._refused_s = None
 
     async def log_in_here(self) -> None:
         """Run the login program in the foreground, where it may ask; the console has left the terminal to it.
@@ -106,9 +135,10 @@ class Credentials:
         program = self._target.login.program
         if program is None:
             raise LoginError("this context has no login program", where=self._target.context, next=self.advice())
+        self.stop_waiting()
         async with self._lock:
             self._take(await self._run(program, foreground=True))
-            self._failure = None
+            self.forget_failure()
 
     def advice(self) -> str:
         """What the user can run to log in again."""
@@ -161,12 +191,15 @@ class Credentials:
 
     async def _renew(self, *, forced: bool) -> None:
         """Run the login once; while a failure is younger than 30 s, repeat its words instead."""
-        if not forced and self._failure is not None and self._asked_lately():
+        if not forced and self._failure is not None and (self._stopped or self._asked_lately()):
             raise self._failure.with_traceback(None)
         self._asked_s = self._clock.monotonic()
         self._failure = None
         try:
             self._take(await self._log_in())
+        except ApprovalError:
+            self._asked_s = None  # nothing ran: once it is approved, it may at once
+            raise
         except LoginError as error:
             self._failure = error
             raise
@@ -191,11 +224,19 @@ class Credentials:
     async def _run(self, program: Program, *, foreground: bool = False) -> Credential:
         card = await asyncio.to_thread(card_of, program)
         await asyncio.to_thread(require_approval, card, self._target.exec_policy)
+        if foreground:
+            return await run_program(self._target, program, card, self._clock, foreground=True)
+        self._stopped = False
         self.waiting_since = self._clock.monotonic()
+        running = self._running = asyncio.ensure_future(run_program(self._target, program, card, self._clock))
         try:
-            return await run_program(self._target, program, card, self._clock, foreground=foreground)
+            return await running
+        except asyncio.CancelledError:
+            if self._stopped:
+                raise program_failure(program, "was stopped", next="r runs it again, ! in the foreground") from None
+            raise
         finally:
-            self.waiting_since = None
+            self._running = self.waiting_since = None
 
     def _take(self, credential: Credential) -> None:
         if credential.certificate is not None:

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from ztui import __version__
 from ztui.clock import Clock
-from ztui.errors import DataError, LoginError
+from ztui.errors import ConnectError, DataError, LoginError
 from ztui.sources.answers import access_of, date_of, not_kubernetes, refusal
 from ztui.sources.credentials import Credentials
 from ztui.sources.target import Target
@@ -81,6 +81,7 @@ class Http:
         self._transport: Transport | None = None
         self._retired: list[Transport] = []
         self._opening = asyncio.Lock()
+        self._is_closed = False
         self._where = f"{target.context}, {target.host}"
 
     async def request(  # noqa: PLR0913  each is one knob of HTTP
@@ -128,6 +129,7 @@ class Http:
 
     async def close(self) -> None:
         """Close all connections, those with an open stream included."""
+        self._is_closed = True
         transports = [*self._retired, *([self._transport] if self._transport is not None else [])]
         self._retired, self._transport = [], None
         for transport in transports:
@@ -218,11 +220,15 @@ class Http:
             if self._transport is None:
                 certificate = self.credentials.certificate
                 try:
-                    self._transport = await open_transport(self.target, certificate, wanted)
+                    opened = await open_transport(self.target, certificate, wanted)
                 except ValueError as error:
                     raise LoginError(
                         "the client certificate cannot be used", where=self._where, why=str(error), next=self.credentials.advice()
                     ) from error
+                if self._is_closed:  # whoever closed it did not see what was being opened
+                    await opened.close()
+                    raise ConnectError("the connection was closed", where=self._where)
+                self._transport = opened
             return self._transport
 
     async def _bury(self) -> None:
@@ -263,4 +269,9 @@ async def _read(response: aiohttp.ClientResponse, limit_bytes: int, where: str) 
 
 
 def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name.lower(): value for name, value in response.headers.items()}
+    """The headers by lower-case name; what is said several times is joined, as RFC 9110 section 5.3 has it."""
+    found: dict[str, str] = {}
+    for name, value in response.headers.items():
+        key = name.lower()
+        found[key] = f"{found[key]}, {value}" if key in found else value
+    return found

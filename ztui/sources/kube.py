@@ -5,14 +5,15 @@ Hop 1 of the way from watch event to pixel. Bytes go from here straight to ``kin
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
 from ztui.errors import ConnectError, DataError, GoneError
-from ztui.kinds.base import DECODE_ERRORS, K, Kind, Malformed, decode_or_malformed, malformed
+from ztui.kinds.base import DECODE_ERRORS, UNNAMED, K, Kind, Malformed, decode_or_malformed, malformed
 from ztui.sources.discovery import Resource, Served, discover
 from ztui.sources.http import Http
 
@@ -22,11 +23,23 @@ PAGE: Final = 500
 LINE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of one watch event that are read; a longer one is skipped to its end."""
 
+HEAD: Final = 64
+"""Bytes that are kept of a line beyond the limit."""
+
+LARGE: Final = 4 * 1024 * 1024
+"""Bytes of a list that are decoded in one go; more is decoded in slices of ``PAGE`` objects, with the event loop in between."""
+
 PAGES_LIMIT: Final = 10_000
 """Pages of one list: a server that hands out page tokens for ever is stopped."""
 
 _META_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 _META: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
+
+class Bare(Kind, frozen=True):
+    """Any object, for its metadata alone."""
+
+    METADATA_ONLY: ClassVar[bool] = True
 
 
 class Page(msgspec.Struct):
@@ -54,9 +67,10 @@ class Change(msgspec.Struct, frozen=True):
 
 
 class TooLong(msgspec.Struct, frozen=True):
-    """A watch event beyond ``LINE_LIMIT`` was skipped."""
+    """A line beyond ``LINE_LIMIT`` was skipped; ``head`` is how it began."""
 
     size: int
+    head: bytes = b""
 
 
 WatchEvent = Bookmark | Change | TooLong
@@ -70,7 +84,7 @@ class _ListMeta(msgspec.Struct, rename="camel"):
 
 class _RawPage(msgspec.Struct):
     metadata: _ListMeta
-    items: list[msgspec.Raw] | None = None
+    items: list[msgspec.Raw] | None
 
 
 class _Event(msgspec.Struct):
@@ -152,10 +166,12 @@ class KubeApi:
             query["continue"] = token
         elif not_older_than:
             query |= {"resourceVersion": not_older_than, "resourceVersionMatch": "NotOlderThan"}
+        if kind.FIELDS:
+            query["fieldSelector"] = kind.FIELDS
         self.requests += 1
         accept = _META_LIST if kind.METADATA_ONLY else "application/json"
         answer = await self.http.request("GET", resource.path(namespace), query=query, accept=accept)
-        return decode_page(kind, answer.body, resource.path(namespace))
+        return await read_page(kind, answer.body, resource.path(namespace))
 
     @asynccontextmanager
     async def watch(
@@ -167,6 +183,8 @@ class KubeApi:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         if version or initial:
             query["resourceVersion"] = version
+        if kind.FIELDS:
+            query["fieldSelector"] = kind.FIELDS
         self.requests += 1
         accept = _META if kind.METADATA_ONLY else "application/json"
         async with self.http.stream(resource.path(namespace), query=query, accept=accept) as chunks:
@@ -176,36 +194,59 @@ class KubeApi:
 def decode_page(kind: type[K], body: bytes, path: str) -> Page:
     """Decode a list; an object that the kind cannot hold costs only itself.
 
-    Raises ``DataError`` where the answer is no list at all (no items, or items null on a list with no metadata).
+    Raises ``DataError`` where the answer is no list at all: it has no items, or they are null and it has no version.
     """
     try:
         found: Any = msgspec.json.decode(body, type=_typed_page(kind))
     except DECODE_ERRORS:
-        return _salvaged(kind, body, path)
+        raw = _raw_page(body, path)
+        objects, broken = _salvaged(kind, raw.items or [], 0)
+        return _page(raw.metadata, objects, broken)
+    _must_be_list(found.metadata, found.items, path)
     return _page(found.metadata, list(found.items or []), [])
 
 
+async def read_page(kind: type[K], body: bytes, path: str) -> Page:
+    """Decode a list of any size: a large one a slice at a time, and what in it is beyond ``LINE_LIMIT`` only by name."""
+    if len(body) <= LARGE:
+        return decode_page(kind, body, path)
+    raw = _raw_page(body, path)
+    page, items = _page(raw.metadata, [], []), raw.items or []
+    for start in range(0, len(items), PAGE):
+        objects, broken = _salvaged(kind, items[start : start + PAGE], start)
+        page.objects += objects
+        page.broken += broken
+        await asyncio.sleep(0)
+    return page
+
+
 class LineFramer:
-    """Cuts a stream of bytes into lines; a line beyond the limit is skipped to its end and counted."""
+    """Cuts a stream of bytes into lines; a line beyond the limit is skipped to its end, and only told of."""
 
     def __init__(self, limit: int = LINE_LIMIT) -> None:
         self._limit = limit
         self._parts: list[bytes] = []
         self._size = 0
+        self._head = b""
 
-    def feed(self, chunk: bytes) -> list[bytes | int]:
-        """The lines that the chunk completes; an ``int`` is the size of one that was too long."""
-        out: list[bytes | int] = []
+    def feed(self, chunk: bytes) -> list[bytes | TooLong]:
+        """The lines that the chunk completes, without the empty ones."""
+        out: list[bytes | TooLong] = []
         *ended, rest = chunk.split(b"\n")
         for piece in ended:
             self._take(piece)
-            out.append(b"".join(self._parts) if self._size <= self._limit else self._size)
-            self._parts, self._size = [], 0
+            if self._size > self._limit:
+                out.append(TooLong(self._size, self._head))
+            elif self._size:
+                out.append(b"".join(self._parts))
+            self._parts, self._size, self._head = [], 0, b""
         self._take(rest)
-        return [line for line in out if line]
+        return out
 
     def _take(self, piece: bytes) -> None:
         self._size += len(piece)
+        if len(self._head) < HEAD:
+            self._head += piece[: HEAD - len(self._head)]
         if self._size <= self._limit:
             if piece:
                 self._parts.append(piece)
@@ -228,7 +269,7 @@ def decode_event(kind: type[K], line: bytes) -> WatchEvent:
                 meta = msgspec.json.decode(event.object, type=_BookmarkObject).metadata
                 return Bookmark(meta.resource_version, (meta.annotations or {}).get("k8s.io/initial-events-end") == "true")
             case "ERROR":
-                raise _stream_error(msgspec.json.decode(event.object, type=_StatusObject))
+                raise _stream_error(kind, msgspec.json.decode(event.object, type=_StatusObject))
     except DECODE_ERRORS as error:
         msg = "a watch event cannot be read"
         raise DataError(msg, where=kind.PLURAL, why=str(error)) from error
@@ -236,6 +277,7 @@ def decode_event(kind: type[K], line: bytes) -> WatchEvent:
     raise DataError(msg, where=kind.PLURAL, why=event.type)
 
 
+_OBJECT_EVENTS: Final = tuple(b'{"type":"%s","object":{' % name for name in (b"ADDED", b"MODIFIED", b"DELETED"))
 _EVENT: Final = msgspec.json.Decoder(_Event)
 
 
@@ -244,10 +286,20 @@ async def _events(kind: type[K], chunks: AsyncIterator[bytes]) -> AsyncIterator[
     async for chunk in chunks:
         lines = framer.feed(chunk)
         # An empty batch is news too: the other side is alive.
-        yield [TooLong(line) if isinstance(line, int) else decode_event(kind, line) for line in lines]
+        yield [_too_long(kind, line) if isinstance(line, TooLong) else decode_event(kind, line) for line in lines]
 
 
-def _stream_error(status: _StatusObject) -> GoneError | ConnectError:
+def _too_long(kind: type[Kind], line: TooLong) -> TooLong:
+    if not line.head.startswith(_OBJECT_EVENTS):
+        msg = "a watch event cannot be read"
+        raise DataError(msg, where=kind.PLURAL, why=f"{line.size} bytes, and no event of an object")
+    return line
+
+
+def _stream_error(kind: type[Kind], status: _StatusObject) -> GoneError | ConnectError | DataError:
+    if not status.code and not status.reason:
+        msg = "a watch event says that something failed, but not what"
+        return DataError(msg, where=kind.PLURAL, why=status.message)
     if status.code == 410 or status.reason in {"Expired", "Gone"}:
         msg = "the version is gone"
         return GoneError(msg, why=status.message)
@@ -260,7 +312,7 @@ def _typed_page(kind: type[K]) -> type[msgspec.Struct]:
     if found is None:
         found = msgspec.defstruct(
             f"{kind.__name__}Page",
-            [("metadata", _ListMeta), ("items", list[kind] | None, None)],  # type: ignore[valid-type]
+            [("metadata", _ListMeta), ("items", list[kind] | None)],  # type: ignore[valid-type]
         )
         _PAGES[kind] = found
     return found
@@ -269,24 +321,41 @@ def _typed_page(kind: type[K]) -> type[msgspec.Struct]:
 _PAGES: Final[dict[type[Kind], type[msgspec.Struct]]] = {}
 
 
-def _salvaged(kind: type[K], body: bytes, path: str) -> Page:
+def too_large(size_bytes: int) -> str:
+    """Why an object beyond ``LINE_LIMIT`` is named and not kept."""
+    return f"too large, not shown ({size_bytes} bytes)"
+
+
+def _raw_page(body: bytes, path: str) -> _RawPage:
     try:
         raw = msgspec.json.decode(body, type=_RawPage)
     except DECODE_ERRORS as error:
         msg = "a list cannot be read"
         raise DataError(msg, where=path, why=str(error)) from error
+    _must_be_list(raw.metadata, raw.items, path)
+    return raw
+
+
+def _must_be_list(meta: _ListMeta, items: object, path: str) -> None:
+    """Null stands for no items (Go writes an empty list so), but only on what is a list for the rest."""
+    if items is None and not meta.resource_version:
+        msg = "a list cannot be read"
+        raise DataError(msg, where=path, why="it has neither items nor a version")
+
+
+def _salvaged(kind: type[K], items: list[msgspec.Raw], first: int) -> tuple[list[Kind], list[Malformed]]:
+    """What of these items the kind can hold, and the others by name, or by their place in the list where they have none."""
     objects: list[Kind] = []
     broken: list[Malformed] = []
-    for item in raw.items or []:
-        if len(item) > LINE_LIMIT:
-            broken.append(malformed(item, f"too large ({len(item)} bytes)"))
-            continue
-        found = decode_or_malformed(kind, item)
-        if isinstance(found, Malformed):
-            broken.append(found)
-        else:
+    for number, item in enumerate(items, first):
+        found = decode_or_malformed(kind, item) if len(item) <= LINE_LIMIT else malformed(item, too_large(len(item)))
+        if not isinstance(found, Malformed):
             objects.append(found)
-    return _page(raw.metadata, objects, broken)
+        elif found.name == UNNAMED:
+            broken.append(msgspec.structs.replace(found, name=f"{UNNAMED}{number}"))
+        else:
+            broken.append(found)
+    return objects, broken
 
 
 def _page(meta: _ListMeta, objects: list[Kind], broken: list[Malformed]) -> Page:

@@ -25,6 +25,7 @@ from ztui.text import clean
 
 OUTPUT_LIMIT_BYTES: Final = 1024 * 1024
 RUN_LIMIT_S: Final = 30.0
+HERE: Final = "run it in the foreground: `!` in the console"
 _ENVIRONMENT_KEPT: Final = frozenset(
     {
         "PATH",
@@ -80,7 +81,7 @@ async def run_program(
     LoginError with program name, exit code and its last line, cleaned; never its output as a whole.
     """
     if program.interactive == "Always" and not foreground:
-        raise program_failure(program, "wants the terminal (interactiveMode Always)", next="run it in the foreground with `!`")
+        raise program_failure(program, "wants the terminal (interactiveMode Always)", next=HERE)
     interactive = foreground and program.interactive != "Never"
     environment = _child_environment(target, program, interactive=interactive)
     code, out, err = await _run(program, card, environment, None if foreground else clock)
@@ -166,7 +167,7 @@ async def _in_time(program: Program, child: asyncio.subprocess.Process, clock: C
     try:
         await asyncio.wait({done, timer}, return_when=asyncio.FIRST_COMPLETED)
         if not done.done():
-            raise program_failure(program, f"gave no answer in {RUN_LIMIT_S:.0f} s", next="run it in the foreground with `!`")
+            raise program_failure(program, f"gave no answer in {RUN_LIMIT_S:.0f} s", next=HERE)
         return done.result()
     finally:
         await _drop(done, timer)

@@ -12,21 +12,25 @@ from typing import Final
 from ztui.clock import Clock
 from ztui.errors import ForbiddenError, ZtuiError
 from ztui.health import Freshness
-from ztui.sources.reflector import Progress
+from ztui.sources.guard import Progress
 
 BEAT_S: Final = 5.0
 STALE_S: Final = 15.0
 LOST_S: Final = 60.0
-CUT_S: Final = 45.0
+CUT_S: Final = 44.0
+"""Silence after which streams are cut: with one look more, 45 s have not passed."""
+
+RETRY_S: Final = 2.0
 LOOK_S: Final = 1.0
 
 
 class Pulse:
-    """The heartbeat of one target."""
+    """The heartbeat of one target; ``back`` is told of the seconds of silence when it answers again."""
 
-    def __init__(self, clock: Clock, ping: Callable[[], Awaitable[float]]) -> None:
+    def __init__(self, clock: Clock, ping: Callable[[], Awaitable[float]], back: Callable[[float], None]) -> None:
         self._clock = clock
         self._ping = ping
+        self._back = back
         self.heard_at: float | None = None
         self.latency_s = 0.0
         self.error: ZtuiError | None = None
@@ -41,7 +45,7 @@ class Pulse:
                 self._heard()  # A server that refuses is there.
             except ZtuiError as error:
                 self.error = error
-            await self._clock.sleep(BEAT_S)
+            await self._clock.sleep(BEAT_S if self.error is None else RETRY_S)
 
     @property
     def silent_s(self) -> float:
@@ -50,6 +54,8 @@ class Pulse:
 
     def freshness(self, progress: Progress) -> tuple[Freshness, float]:
         """How fresh one kind is, and for how many seconds nothing was heard of it."""
+        if progress.state == "blocked":
+            return Freshness.LIVE, 0.0  # That it cannot be read is known, and asked again.
         overdue = self._clock.monotonic() - progress.alive_at - progress.due_s
         silent = max(self.silent_s - STALE_S, overdue if progress.state != "waiting" else 0.0)
         if silent <= 0:
@@ -64,5 +70,7 @@ class Pulse:
         return next((item for item in (Freshness.LOST, Freshness.STALE) if item in found), Freshness.LIVE)
 
     def _heard(self) -> None:
-        self.heard_at = self._clock.monotonic()
-        self.error = None
+        silent_s, failed = self.silent_s, self.error is not None
+        self.heard_at, self.error = self._clock.monotonic(), None
+        if failed:
+            self._back(silent_s)

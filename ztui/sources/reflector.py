@@ -8,27 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Final
 
-from ztui.clock import Clock
+import msgspec
+
+from ztui.clock import Clock, within
 from ztui.errors import AbsentError, ConnectError, DataError, ForbiddenError, GoneError, LoginError, TrustError, ZtuiError
-from ztui.kinds.base import Kind, Malformed
+from ztui.kinds.base import UNNAMED, Kind, Malformed
 from ztui.sources.backoff import Backoff
 from ztui.sources.discovery import Resource
-from ztui.sources.kube import PAGES_LIMIT, Bookmark, Change, KubeApi, Page, TooLong
+from ztui.sources.guard import SILENCE_S, WATCH_S, Progress, guard
+from ztui.sources.kube import PAGES_LIMIT, Bare, Bookmark, Change, KubeApi, Page, TooLong, WatchEvent, too_large
 from ztui.store import At, Broken, Drop, Event, Hole, Put, Whole
 from ztui.view import EVERYWHERE, LOADING, Gap, Why
-
-WATCH_S: Final = 60
-"""Planned length of a watch, ± 20 %: its end is a sign of life even where nothing happens."""
-
-SILENCE_S: Final = 15.0
-"""How long past its planned end a silent watch counts as alive."""
-
-STREAM_LIST_S: Final = 10.0
-"""How long a streaming list may take to deliver its first event before pages are asked for instead."""
 
 ASK_AGAIN_S: Final = 60.0
 """When something forbidden is tried again."""
@@ -36,32 +29,19 @@ ASK_AGAIN_S: Final = 60.0
 POLL_S: Final = 30.0
 """How often a single named object is read."""
 
+NAME_S: Final = 10
+"""How long the name of an object that is too large may take."""
+
 RESYNC_S: Final = 5.0
 """Two resyncs within this time are a failure."""
 
 BEHIND_TRIES: Final = 6
 """Answers older than what was seen before the server is taken to have been restored from a backup."""
 
+FAILURES: Final = 3
+"""Tries of a first list after which its failure is told."""
+
 Emit = Callable[[Event], None]
-
-
-class Progress:
-    """What a reflector is doing, for the Health screen. Written by its reflector only; read on the same loop.
-
-    ``alive_at`` is the monotonic time of the last sign of life, ``due_s`` how long it may stay silent from there.
-    """
-
-    def __init__(self, kind: type[Kind], scope: str, clock: Clock) -> None:
-        self.kind = kind
-        self.scope = scope
-        self.state: Literal["waiting", "listing", "watching", "backing off", "blocked"] = "waiting"
-        self.note = ""
-        self.alive_at = clock.monotonic()
-        self.due_s = WATCH_S * 1.2 + SILENCE_S
-        self.lists = 0
-        self.restarts = 0
-        self.events = 0
-        self.retry_in_s = 0.0
 
 
 class Feed:
@@ -73,6 +53,12 @@ class Feed:
         self.clock = clock
         self.rng = rng or random.Random()  # noqa: S311  jitter, not a secret
         self.gate = asyncio.Semaphore(lists)
+        self.again = asyncio.Event()
+
+    def nudge(self) -> None:
+        """End all waits of now, but those that the server asked for: the other side is known to be back."""
+        self.again.set()
+        self.again.clear()
 
 
 class Reflector:
@@ -88,16 +74,18 @@ class Reflector:
         self._emit = feed.emit
         self._clock = feed.clock
         self._gate = feed.gate
+        self._again = feed.again
         self._rng = feed.rng
         self.kind = kind
         self._resource = resource
         self._scope = scope
-        self._namespace = None if scope == EVERYWHERE else scope
+        self._namespace = (kind.ONLY_IN or None) if scope == EVERYWHERE else scope
         self._streaming = streaming
         self._backoff = Backoff(feed.clock, feed.rng)
         self._version = ""
         self._floor = ""
         self._behind = 0
+        self._failures = 0
         self._gone_at = -RESYNC_S
         self._cut = asyncio.Event()
         self.progress = Progress(kind, scope, feed.clock)
@@ -106,8 +94,8 @@ class Reflector:
         """End the open stream as if the network had: somebody knows better that the other side is gone."""
         self._cut.set()
 
-    async def run(self) -> None:
-        """Follow the kind until cancelled, or until it is gone from the server or forbidden: then returns, with a hole left.
+    async def run(self) -> Gap:
+        """Follow the kind until cancelled, or until it is gone from the server or forbidden: returns the hole that it left.
 
         Whoever started it decides what comes next (other versions, single namespaces, another try later).
         """
@@ -116,17 +104,18 @@ class Reflector:
                 await self._round()
             except (ForbiddenError, AbsentError) as error:
                 self._hole(error)
-                return
+                return gap_of(error)
             except GoneError:
                 await self._resync()
             except ConnectError as error:
                 self._hole(error)
-                self._fall_behind(error)
-                await self._wait(max(self._backoff.failed(), error.retry_after_s or 0.0), _why(error))
+                behind = self._fall_behind(error)
+                await self._pause(self._backoff, error, "server behind, waiting" if behind else _why(error))
             except ZtuiError as error:
                 self._hole(error)
                 self._version = ""
-                await self._wait(self._backoff.failed(), _why(error))
+                self.progress.restarts += 1
+                await self._pause(self._backoff, error, _why(error))
 
     async def _round(self) -> None:
         """List where no version is known, then watch until the stream ends as planned."""
@@ -144,63 +133,66 @@ class Reflector:
         self._version = ""
         self.progress.restarts += 1
         if soon:
-            await self._wait(self._backoff.failed(), "resyncing")
+            await self._pause(self._backoff, None, "resyncing")
 
-    def _fall_behind(self, error: ConnectError) -> None:
-        """A server older than what was seen is waited for; one that stays so (restored from a backup) is believed in the end."""
+    def _fall_behind(self, error: ConnectError) -> bool:
+        """Whether the server is older than what was seen.
+
+        That is waited for; a server that stays so (restored from a backup) is believed in the end.
+        """
         if "resource version" not in error.why.lower():
             self._behind = 0
-            return
+            return False
         self._behind += 1
         if self._behind >= BEHIND_TRIES:
             self._behind, self._floor, self._version = 0, "", ""
+        return True
 
     async def _list(self) -> str:
         """Read all pages; objects show from the first page, and at the end what was not listed is gone."""
         progress = self.progress
-        progress.state, progress.lists = "listing", progress.lists + 1
+        progress.state = "listing"
         keep: set[At] = set()
         token, seen_tokens, count = "", set[str](), 0
-        async with self._gate:
-            while True:
-                page = await self._page(token)
-                self._alive()
-                for obj in page.objects:
-                    keep.add((obj.metadata.namespace, obj.metadata.name))
-                    self._emit(Put(obj))
-                for what in page.broken:
-                    keep.add((what.namespace, what.name))
-                    self._emit(Broken(self.kind, what))
-                count += 1
-                if not page.token:
-                    break
-                if page.token in seen_tokens or count >= PAGES_LIMIT:
-                    msg = "a list does not end"
-                    raise DataError(msg, where=self.kind.PLURAL, why="the same page token came again")
-                seen_tokens.add(page.token)
-                token = page.token
-                progress.note = f"{len(keep)} so far, {page.remaining} to come"
+        while True:
+            page = await self._page(token)
+            self._alive()
+            for obj in page.objects:
+                keep.add(_at(obj))
+                self._emit(Put(obj))
+            for what in page.broken:
+                keep.add(self._broken(what))
+            count += 1
+            if not page.token:
+                break
+            if page.token in seen_tokens or count >= PAGES_LIMIT:
+                msg = "a list does not end"
+                raise DataError(msg, where=self.kind.PLURAL, why="the same page token came again")
+            seen_tokens.add(page.token)
+            token = page.token
+            progress.note = f"{len(keep)} so far, {page.remaining} to come"
         progress.note = ""
-        self._emit(Whole(self.kind, frozenset(keep), self._scope))
+        self._whole(keep)
         self._floor = page.version
         return page.version
 
     async def _page(self, token: str) -> Page:
-        """One page; a page that fails in passing is asked for again rather than all of them."""
+        """One page; a page that fails in passing is asked for again rather than all of them. Nobody waits for its patience."""
         patience = Backoff(self._clock, self._rng)
         tries = 0
         while True:
             try:
-                return await self._api.page(
-                    self.kind, self._resource, namespace=self._namespace, token=token, not_older_than=self._floor
-                )
+                async with self._gate:
+                    return await self._api.page(
+                        self.kind, self._resource, namespace=self._namespace, token=token, not_older_than=self._floor
+                    )
             except TrustError:
                 raise
             except ConnectError as error:
                 tries += 1
                 if tries >= 4 or not token:
                     raise
-                await self._wait(max(patience.failed(), error.retry_after_s or 0.0), _why(error))
+                await self._pause(patience, error, _why(error))
                 self.progress.state = "listing"
 
     async def _watch(self, *, initial: bool = False) -> None:
@@ -209,9 +201,10 @@ class Reflector:
         self.progress.state = "listing" if initial else "watching"
         started = self._clock.monotonic()
         keep: set[At] | None = set() if initial else None
+        skipped = 0
         try:
             async with (
-                self._guard(planned, initial=initial),
+                guard(self._clock, self.progress, self._cut, planned, initial=initial),
                 self._api.watch(
                     self.kind,
                     self._resource,
@@ -223,16 +216,21 @@ class Reflector:
             ):
                 async for batch in batches:
                     self._alive()
-                    for event in batch:
-                        keep = self._take(event, keep)
+                    keep, skipped = self._take_all(batch, keep)
+                    if skipped:
+                        break
         except ConnectError as error:
             if initial and self._refuses_streaming(error, keep):
                 return
             raise
         if keep is not None:
             self._streaming, self._version = False, ""
+        elif skipped:
+            await self._name(skipped)
         elif self._clock.monotonic() - started < planned / 4:
             self._ended_early()
+        else:
+            self._alive()
 
     def _ended_early(self) -> None:
         """A stream that ends long before its time is not to be trusted, whatever it brought: ask again, but slower."""
@@ -249,94 +247,109 @@ class Reflector:
             self._streaming, self._version = False, ""
         return refused
 
-    def _take(self, event: Bookmark | Change | TooLong, keep: set[At] | None) -> set[At] | None:
+    def _take_all(self, batch: list[WatchEvent], keep: set[At] | None) -> tuple[set[At] | None, int]:
+        """Hand watch events on, up to one that was too long: returns its size too, 0 where there was none."""
+        for event in batch:
+            self.progress.events += 1
+            if isinstance(event, TooLong):
+                return keep, event.size
+            keep = self._take(event, keep)
+        return keep, 0
+
+    def _take(self, event: Bookmark | Change, keep: set[At] | None) -> set[At] | None:
         """Hand one watch event on; returns what a streaming list has named so far, ``None`` once it is complete."""
-        self.progress.events += 1
         match event:
             case Bookmark(version, is_initial_end):
                 self._floor = version
                 if keep is None or is_initial_end:
                     self._version = version
                 if is_initial_end and keep is not None:
-                    self._emit(Whole(self.kind, frozenset(keep), self._scope))
-                    self.progress.state, self.progress.lists = "watching", self.progress.lists + 1
+                    self._whole(keep)
+                    self.progress.state = "watching"
                     return None
-            case TooLong(size):
-                self._emit(Broken(self.kind, Malformed("", "?", f"too large ({size} bytes)")))
             case Change(obj, gone):
-                self._change(obj, gone=gone)
+                at = self._change(obj, gone=gone)
                 if keep is not None and not gone:
-                    keep.add(_at(obj))
-                if keep is None and isinstance(obj, Kind):
-                    self._version = self._floor = obj.metadata.resource_version
+                    keep.add(at)
+                if keep is None:
+                    self._move(obj)
         return keep
 
-    def _change(self, obj: Kind | Malformed, *, gone: bool) -> None:
-        if gone:
-            namespace, name = _at(obj)
-            self._emit(Drop(self.kind, namespace, name))
-        elif isinstance(obj, Malformed):
-            self._emit(Broken(self.kind, obj))
-        else:
-            self._emit(Put(obj))
+    def _change(self, obj: Kind | Malformed, *, gone: bool) -> At:
+        if isinstance(obj, Malformed):
+            if obj.name == UNNAMED:
+                msg = "a watch event does not say which object it is about"
+                raise DataError(msg, where=self.kind.PLURAL, why=obj.why)
+            if not gone:
+                return self._broken(obj)
+        at = _at(obj)
+        self._emit(Drop(self.kind, *at) if gone or isinstance(obj, Malformed) else Put(obj))
+        return at
 
-    @asynccontextmanager
-    async def _guard(self, planned: int, *, initial: bool) -> AsyncIterator[None]:
-        """Cut a stream that has been silent past its planned end, a streaming list that never starts, or one told to end."""
-        me = asyncio.current_task()
-        assert me is not None  # noqa: S101  a coroutine always runs in a task
-        self._cut.clear()
-        opened, why = self._clock.monotonic(), ""
+    def _broken(self, what: Malformed) -> At:
+        """Hand on what cannot be read; in a list of one namespace, that is where it is."""
+        if not what.namespace and self._namespace:
+            what = msgspec.structs.replace(what, namespace=self._namespace)
+        self._emit(Broken(self.kind, what))
+        return _at(what)
 
-        async def look() -> None:
-            nonlocal why
-            while not why:
-                now = self._clock.monotonic()
-                still = max(opened + planned, self.progress.alive_at) + SILENCE_S - now
-                if initial and self.progress.state == "listing":
-                    still = min(still, max(opened, self.progress.alive_at) + STREAM_LIST_S - now)
-                if still <= 0:
-                    why = "the streaming list does not end" if self.progress.state == "listing" else "the stream is silent"
-                    break
-                await self._clock.sleep(still)
-            me.cancel()
+    def _move(self, obj: Kind | Malformed) -> None:
+        version = obj.version if isinstance(obj, Malformed) else obj.metadata.resource_version
+        if version:
+            self._version = self._floor = version
 
-        async def obey() -> None:
-            nonlocal why
-            await self._cut.wait()
-            why = "the server is gone"
-            me.cancel()
-
-        self.progress.alive_at = min(self.progress.alive_at, opened)
-        watchers = (asyncio.ensure_future(look()), asyncio.ensure_future(obey()))
-        try:
-            yield
-        except asyncio.CancelledError as error:
-            if why and me.uncancel() == 0:
-                raise ConnectError(why, where=self.kind.PLURAL) from error
-            raise
-        finally:
-            for task in watchers:
-                task.cancel()
-            await asyncio.gather(*watchers, return_exceptions=True)
+    async def _name(self, size_bytes: int) -> None:
+        """Find out which object was too long: from the same version on, its metadata is the first event of the kind."""
+        async with (
+            guard(self._clock, self.progress, self._cut, NAME_S),
+            self._api.watch(Bare, self._resource, namespace=self._namespace, version=self._version, timeout_s=NAME_S) as batches,
+        ):
+            async for batch in batches:
+                self._alive()
+                for event in batch:
+                    if isinstance(event, Change):
+                        obj = event.obj
+                        namespace, name = _at(obj)
+                        what = Malformed(namespace, name, too_large(size_bytes))
+                        self._change(obj if event.gone else what, gone=event.gone)
+                        self._move(obj)
+                        return
+        msg = "an object is too large and does not tell its name"
+        raise DataError(msg, where=self.kind.PLURAL, why=f"{size_bytes} bytes")
 
     def _alive(self) -> None:
         self.progress.alive_at = self._clock.monotonic()
         self._backoff.healthy()
 
     def _hole(self, error: ZtuiError) -> None:
-        """Say why the kind cannot be read now. What was read before stays, until it is stale, unless the right to it is gone."""
+        """Say why the kind cannot be read now. What was read before stays, until it is stale, unless the right to it is gone.
+
+        A first list that fails in passing is still loading.
+        """
         gap = gap_of(error)
+        self._failures += 1
         if gap.why is Why.FORBIDDEN or gap.why is Why.ABSENT:
             self._emit(Hole(self.kind, gap, self._scope, forget=True))
             self.progress.state, self.progress.note = "blocked", str(gap)
         elif not self.progress.lists:
-            self._emit(Hole(self.kind, gap if gap.why is not Why.STALE else LOADING, self._scope))
+            passing = isinstance(error, ConnectError) and self._failures < FAILURES
+            self._emit(Hole(self.kind, LOADING if passing else gap, self._scope))
 
-    async def _wait(self, seconds: float, note: str) -> None:
-        self.progress.state, self.progress.note = "backing off", note
-        self.progress.retry_in_s = seconds
-        await self._clock.sleep(seconds)
+    def _whole(self, keep: set[At]) -> None:
+        self._emit(Whole(self.kind, frozenset(keep), self._scope))
+        self.progress.lists += 1
+        self._failures = 0
+
+    async def _pause(self, backoff: Backoff, error: ZtuiError | None, note: str) -> None:
+        """Wait after a failure: as long as the server asked for, else until the back-off is over or somebody knows better."""
+        asked_s = error.retry_after_s if isinstance(error, ConnectError) else None
+        seconds = max(backoff.failed(), asked_s or 0.0)
+        self.progress.state, self.progress.note, self.progress.retry_in_s = "backing off", note, seconds
+        if asked_s:
+            await self._clock.sleep(seconds)
+        elif await within(self._clock, seconds, self._again):
+            await self._clock.sleep(self._rng.random())  # Not all at once.
+        self.progress.note, self.progress.retry_in_s = "", 0.0
 
 
 def gap_of(error: ZtuiError) -> Gap:

@@ -1,11 +1,12 @@
-"""Who we are to the server: asked once, at connect. No token is kept, only the ``iss`` claim of ours."""
+"""Who we are to the server: asked once, at connect. No token is kept, only the ``iss`` claim of ours and its hash."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import contextlib
-from typing import TypeVar
+import hashlib
+from typing import Final, TypeVar
 
 import msgspec
 
@@ -13,6 +14,8 @@ from ztui.errors import ZtuiError
 from ztui.kinds.base import DECODE_ERRORS
 from ztui.kinds.session import Session, session
 from ztui.sources.kube import KubeApi
+
+_OPENSHIFT: Final = "sha256~"
 
 
 class Login:
@@ -25,6 +28,8 @@ class Login:
         self.token_issuer = ""
         self.cluster_issuer = ""
         self.cluster_id = ""
+        self.server = ""
+        self.login_name = ""
 
     @property
     def minor(self) -> int:
@@ -33,7 +38,8 @@ class Login:
 
     def as_kind(self) -> Session:
         """The same as a kind, for the checks."""
-        return session(self.user, self.groups, self.version, self.token_issuer, self.cluster_issuer)
+        issuers = (self.token_issuer, self.cluster_issuer)
+        return session(self.user, self.groups, self.version, *issuers, self.server, self.login_name)
 
 
 class _UserInfo(msgspec.Struct, frozen=True):
@@ -67,6 +73,7 @@ async def who_am_i(api: KubeApi) -> Login:
     Source: authentication.k8s.io/v1 SelfSubjectReview, ``/version``, ``/.well-known/openid-configuration``.
     """
     login = Login()
+    login.server = api.http.target.server
     login.version = _decoded(await api.fetch("/version"), _Version).git_version
     body = b'{"apiVersion":"authentication.k8s.io/v1","kind":"SelfSubjectReview"}'
     with contextlib.suppress(ZtuiError):
@@ -76,8 +83,21 @@ async def who_am_i(api: KubeApi) -> Login:
     with contextlib.suppress(ZtuiError):
         login.cluster_issuer = _decoded(await api.fetch("/.well-known/openid-configuration"), _Issuer).issuer
     with contextlib.suppress(ZtuiError):
-        login.token_issuer = issuer_of((await api.http.credentials.headers()).get("Authorization", ""))
+        header = (await api.http.credentials.headers()).get("Authorization", "")
+        login.token_issuer, login.login_name = issuer_of(header), login_name_of(header)
     return login
+
+
+def login_name_of(header: str) -> str:
+    """The name of the OAuthAccessToken behind a bearer token of OpenShift; empty for any other.
+
+    Source: openshift/oauth-apiserver, the object of a token ``sha256~T`` is named after the SHA-256 of ``T``.
+    """
+    token = header.removeprefix("Bearer ")
+    if not token.startswith(_OPENSHIFT):
+        return ""
+    hashed = hashlib.sha256(token.removeprefix(_OPENSHIFT).encode()).digest()
+    return _OPENSHIFT + base64.urlsafe_b64encode(hashed).rstrip(b"=").decode()
 
 
 def issuer_of(header: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 from urllib.parse import urlsplit
 
 from ztui.errors import ConnectError, LoginError, SettingsError, TrustError
-from ztui.settings import Settings, state_dir
+from ztui.settings import ContextSettings, Settings, state_dir
 from ztui.sources.kubeconfig import Merged, kubeconfig_paths, read_all
 from ztui.sources.login import Entry, Hidden, Login, checked_token, impersonation_of, login_of
 from ztui.sources.proxy import proxy_for
@@ -45,7 +45,8 @@ class Target:
 
     ``namespace`` is the context's own: the first to try where cluster-wide lists are refused; what is judged is a setting.
     ``ca_pem`` None means the system's authorities. ``ca_fingerprint`` is 16 hex digits, or ``system``. ``impersonate`` are header
-    pairs whose names may repeat. ``files`` are all files this came from; ``reread`` makes the same target from them again.
+    pairs whose names may repeat. ``beside`` are the metrics store, the alert manager and the log store, empty where Routes tell.
+    ``files`` are all files this came from; ``reread`` makes the same target from them again.
     """
 
     context: str
@@ -63,6 +64,7 @@ class Target:
     cluster_extension: str | None = field(default=None, repr=False)
     exec_policy: ExecPolicy = ExecPolicy()
     files: tuple[str, ...] = ()
+    beside: tuple[str, str, str] = ("", "", "")
     reread: Callable[[], Target] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -162,6 +164,7 @@ class Kubeconfig:
             cluster_extension=_extension(cluster),
             exec_policy=_exec_policy(self._settings, self._environ),
             files=tuple(dict.fromkeys(files)),
+            beside=_beside(self._settings, name),
             reread=lambda: load_kubeconfig(self._settings, self._environ).target(name),
         )
 
@@ -291,6 +294,20 @@ def _impersonation(settings: Settings, user: Entry | None) -> tuple[tuple[str, s
 
 def _exec_policy(settings: Settings, environ: Mapping[str, str]) -> ExecPolicy:
     return ExecPolicy(settings.exec_policy, settings.exec_allow, str(state_dir(environ) / "approved-programs.json"))
+
+
+def _beside(settings: Settings, context: str) -> tuple[str, str, str]:
+    """The metrics store, the alert manager and the log store that the user named for the context."""
+    mine = settings.contexts.get(context) or ContextSettings()
+    try:
+        metrics, alerts, logs = (
+            checked_server(url) if url else "" for url in (mine.metrics_url, mine.alertmanager_url, mine.logs_url)
+        )
+    except ValueError as error:
+        raise SettingsError(
+            "an address beside the cluster cannot be used", where=f"contexts.{context}", why=str(error)
+        ) from error
+    return metrics, alerts, logs
 
 
 def _extension(cluster: Entry) -> str | None:

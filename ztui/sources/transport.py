@@ -10,11 +10,11 @@ import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from ztui.errors import ConnectError, LoginError, TrustError, ZtuiError
+from ztui.sources import official
 from ztui.sources.login import KeyPair
 from ztui.sources.target import Target
 from ztui.sources.tls import explain, load_pair, look_at, relax, strict
@@ -92,7 +92,7 @@ class Transport:
 async def open_transport(target: Target, certificate: KeyPair | None, generation: int) -> Transport:
     """Build the sessions. Raises ValueError where the client certificate cannot be used."""
     # In a thread: half a second of importing would hold up the first frames.
-    client = await asyncio.to_thread(import_module, "kubernetes.aio.client")
+    client = await asyncio.to_thread(official.load)
     rest = await asyncio.to_thread(_rest, client, target)
     context: ssl.SSLContext = rest.ssl_context
     strict(context)
@@ -102,11 +102,11 @@ async def open_transport(target: Target, certificate: KeyPair | None, generation
     return Transport(context, sessions, target.proxy_url, target.tls_server_name, generation)
 
 
-def _configuration(client: Any, target: Target, size: int) -> Any:
+def _configuration(client: official.Client, target: Target, size: int) -> Any:
     """The client's Configuration; keys and tokens stay out of it: it would write the one to disk (D8) and show the other."""
     import aiohttp  # noqa: PLC0415  as above
 
-    configuration = client.Configuration(
+    configuration = client.configuration.Configuration(
         host=target.server,
         ca_cert_data=target.ca_pem,
         verify_ssl=not target.insecure,
@@ -118,12 +118,14 @@ def _configuration(client: Any, target: Target, size: int) -> Any:
     return configuration
 
 
-def _rest(client: Any, target: Target) -> Any:
-    configuration = client.Configuration(host=target.server, ca_cert_data=target.ca_pem, verify_ssl=not target.insecure)
+def _rest(client: official.Client, target: Target) -> Any:
+    configuration = client.configuration.Configuration(
+        host=target.server, ca_cert_data=target.ca_pem, verify_ssl=not target.insecure
+    )
     return client.rest.RESTClientObject(configuration)
 
 
-def _session(client: Any, target: Target, context: ssl.SSLContext, size: int) -> aiohttp.ClientSession:
+def _session(client: official.Client, target: Target, context: ssl.SSLContext, size: int) -> aiohttp.ClientSession:
     """One pool, made by the client's own factory on the shared TLS context."""
     rest = client.rest.RESTClientObject(_configuration(client, target, size))
     rest.ssl_context = context

@@ -1,0 +1,56 @@
+"""Questions that are typed: what the command line of the console asks, and the screens that answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from screens.app import ZtuiApp
+
+
+def who_can(app: ZtuiApp, question: str) -> None:
+    """Answer who may do something."""
+    from screens.whocan import WhoCanScreen  # noqa: PLC0415  only where it is asked
+
+    words = question.split()
+    if not 2 <= len(words) <= 3:
+        app.tell("ask as in `:who-can get secrets`: a verb, a resource, and perhaps a name")
+        return
+    app.open_main(WhoCanScreen, *words)
+
+
+def can_reach(app: ZtuiApp, question: str) -> None:
+    """Answer whether one workload may reach another."""
+    from screens.policy import PassageScreen  # noqa: PLC0415  only where it is asked
+    from ztui.panes.reach import split_question  # noqa: PLC0415  the same
+
+    words = split_question(question)
+    if words is None:
+        app.tell("ask as in `:can-reach shop/web payments/api 8080`: two workloads or addresses, and perhaps a port")
+        return
+    app.open_main(PassageScreen, *words)
+
+
+def trust(app: ZtuiApp, question: str) -> None:
+    """Answer what is between two workloads."""
+    from screens.trust import TrustScreen  # noqa: PLC0415  only where it is asked
+
+    words = question.split()
+    if len(words) != 2:
+        app.tell("ask as in `:trust shop/web payments/api`: two workloads")
+        return
+    app.open_main(TrustScreen, *words)
+
+
+def policy(app: ZtuiApp, tab: str) -> None:
+    """Open the policy screen, perhaps at one of its tabs."""
+    from screens.policy import PolicyScreen  # noqa: PLC0415  after the first paint
+
+    app.open_main(PolicyScreen, tab.replace("-", " "))
+
+
+def identity(app: ZtuiApp, tab: str) -> None:
+    """Open the identity screen, perhaps at its users."""
+    from screens.identity import IdentityScreen  # noqa: PLC0415  after the first paint
+
+    app.open_main(IdentityScreen, tab)

@@ -1,0 +1,37 @@
+"""A change as commands for a shell: for whoever may not, or will not, make it from here."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+
+import msgspec
+
+from ztui.changes.preview import Preview, Step, emitted
+from ztui.changes.writer import pinned
+from ztui.kinds.base import Kind
+
+
+def as_commands(preview: Preview, version: Callable[[type[Kind]], str]) -> str:
+    """One command for each write, in order; names are quoted for the shell."""
+    return "\n".join(_command(step, version(step.write.kind)) for step in preview.steps) + "\n"
+
+
+def _command(step: Step, version: str) -> str:
+    write, ref = step.write, step.write.ref
+    if ref.is_hashed:
+        return f"# {write.verb} one {write.kind.PLURAL}: names of logins are not copied"
+    group = f".{write.kind.GROUP}" if write.kind.GROUP else ""
+    what = f"{write.kind.PLURAL}{group}/{shlex.quote(ref.name)}"
+    place = f" -n {shlex.quote(ref.namespace)}" if ref.namespace else ""
+    if write.verb == "apply":
+        manager = shlex.quote(write.manager)
+        return f"kubectl apply --server-side --field-manager={manager} -f - <<'END'\n{emitted(write, version)}END"
+    if write.verb == "delete":
+        return f"kubectl delete {what}{place}"
+    if write.verb == "label":
+        labels = " ".join(shlex.quote(f"{key}={value}" if value is not None else f"{key}-") for key, value in write.body.items())
+        return f"kubectl label --overwrite {what}{place} {labels}"
+    sub = " --subresource=status" if write.verb == "status" else ""
+    body = pinned(write.body, step.live)
+    return f"kubectl patch {what}{place}{sub} --type=json -p {shlex.quote(msgspec.json.encode(body).decode())}"

@@ -1,0 +1,54 @@
+"""Time in the demo's controllers: whether the story is told already, what comes a moment later, what has changed since."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from ztui.demo.answers import Obj
+from ztui.demo.cluster import Cluster
+
+ROLLOUT_S = 1.0
+
+
+class Moments:
+    """What controllers of a store know of time. Until `go_live` the story is being told, and nothing waits."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+        self.store = cluster.store
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._specs: dict[str, str] = {}
+
+    def go_live(self) -> None:
+        """From now on changes settle in the running loop, and new pods take a moment to start."""
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the story is told, and somebody may be changing it."""
+        return self._loop is not None
+
+    def later(self, work: Callable[[], None]) -> None:
+        """Has work done after a moment."""
+
+        def locked() -> None:
+            with self.store.lock:
+                work()
+
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._loop.call_later, ROLLOUT_S, locked)
+
+    def moved(self, obj: Obj) -> bool:
+        """Whether somebody has changed what an object asks for since the last look at it."""
+        uid, spec = obj["metadata"]["uid"], json.dumps(obj.get("spec"), sort_keys=True)
+        before = self._specs.get(uid)
+        self._specs[uid] = spec
+        return self.is_live and before is not None and before != spec
+
+    def again(self, obj: Obj) -> Obj | None:
+        """An object as it is now; None where it is gone."""
+        resource = self.cluster.catalogue.of_kind(obj["apiVersion"], obj["kind"])
+        found = self.store.find(resource, obj["metadata"]["name"], obj["metadata"].get("namespace", ""))
+        return found if found is not None and found["metadata"]["uid"] == obj["metadata"]["uid"] else None

@@ -1,0 +1,215 @@
+"""The metrics store, the alert manager and the log store beside the demo cluster: what they count follows from its objects.
+
+Prometheus' instant queries over the demo's story (who is in the mesh, who calls in plaintext, what monitors select, what
+forwarders send, how many leases the Vault has open), the configuration of an Alertmanager as it is shipped but for one receiver,
+and Loki's count of what a tenant got. Logins are those of the cluster.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+from aiohttp import web
+
+from ztui.demo.answers import ApiError, Obj
+from ztui.demo.cluster import Cluster
+
+Series = tuple[dict[str, str], float]
+_POLICY = "connection_security_policy"
+_PLAIN = {("payments", "api"): 0.03, ("payments", "ledger"): 0.4}
+"""The share of plaintext that reaches workloads in spite of the mesh: an old gateway, and a client that switches TLS off."""
+_CALLS = (
+    (("istio-ingress", "shop-gateway"), ("shop", "web"), 52_000.0),
+    (("shop", "web"), ("shop", "catalog"), 48_000.0),
+    (("shop", "web"), ("shop", "cart"), 31_000.0),
+    (("shop", "web"), ("shop", "search"), 12_000.0),
+    (("shop", "catalog"), ("shop", "redis"), 40_000.0),
+    (("shop", "cart"), ("shop", "redis"), 29_000.0),
+    (("shop", "cart"), ("payments", "api"), 6_400.0),
+    (("shop", "cart"), ("shop", "mailer"), 900.0),
+    (("payments", "old-gateway"), ("payments", "api"), 130.0),
+    (("payments", "api"), ("payments", "ledger"), 6_100.0),
+    (("payments", "worker"), ("payments", "ledger"), 4_000.0),
+    (("reporting", "reports"), ("payments", "ledger"), 96.0),
+    (("mobile", "bff"), ("shop", "catalog"), 7_000.0),
+    (("web", "frontend"), ("web", "cms"), 18_000.0),
+    (("data", "etl"), ("data", "kafka"), 22_000.0),
+    (("legacy", "monolith"), ("legacy", "ftp"), 12.0),
+    (("reporting", "reports"), ("legacy", "monolith"), 24.0),
+    (("openshift-ingress", "router-default"), ("web", "frontend"), 33_000.0),
+    (("openshift-ingress", "router-default"), ("legacy", "monolith"), 2_000.0),
+    (("openshift-user-workload-monitoring", "prometheus-user-workload"), ("payments", "api"), 2_880.0),
+)
+"""Who calls whom, and how often in a day."""
+_SHIPPED = """
+route:
+  receiver: Default
+  routes:
+  - {matchers: ['alertname = "Watchdog"'], receiver: Watchdog}
+  - {matchers: ['severity = "critical"'], receiver: Critical}
+receivers:
+- {name: Default}
+- {name: Watchdog, webhook_configs: [{url: <secret>}]}
+- {name: Critical}
+"""
+
+
+class Telemetry:
+    """The three services on one address."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    def application(self) -> web.Application:
+        """The aiohttp application."""
+        application = web.Application()
+        application.router.add_get("/api/v1/query", self._query)
+        application.router.add_get("/api/v2/status", self._status)
+        application.router.add_get("/api/logs/v1/{tenant}/loki/api/v1/query", self._logs)
+        return application
+
+    async def _query(self, request: web.Request) -> web.Response:
+        if refused := self._refusal(request):
+            return refused
+        now = self._cluster.store.now().timestamp()
+        result = [{"metric": labels, "value": [now, f"{value:g}"]} for labels, value in self._series(request.query["query"])]
+        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    async def _logs(self, request: web.Request) -> web.Response:
+        """Records of a tenant; a store that no forwarder sends to answers with no sample, as Loki does for what it never saw."""
+        if refused := self._refusal(request):
+            return refused
+        tenant, now = request.match_info["tenant"], self._cluster.store.now().timestamp()
+        kept = any(tenant in types for kind, _, _, types in self._outputs() if kind == "lokiStack")
+        result = [{"metric": {}, "value": [now, "5400"]}] if kept else []
+        return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result, "stats": {}}})
+
+    async def _status(self, request: web.Request) -> web.Response:
+        return self._refusal(request) or web.json_response({"config": {"original": self._routing()}})
+
+    def _routing(self) -> str:
+        """What the Secret of the alert manager says; as it is shipped where nobody wrote one."""
+        secrets = self._cluster.store.catalogue.named("secrets")
+        found = self._cluster.store.find(secrets, "alertmanager-main", "openshift-monitoring")
+        return base64.b64decode(found["data"]["alertmanager.yaml"]).decode() if found else _SHIPPED
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        """Who is nobody is turned away; the rest may look."""
+        try:
+            user = self._cluster.identities.authenticate(request.headers.get("Authorization", ""))
+        except ApiError:
+            return web.Response(status=401)
+        return web.Response(status=401) if user.name == "system:anonymous" else None
+
+    def _series(self, query: str) -> Iterator[Series]:
+        if "source_workload" in query:
+            return self._calls() if "istio_requests_total" in query else iter(())
+        return self._flows() if "SrcK8S_OwnerName" in query else self._sums(query)
+
+    def _sums(self, query: str) -> Iterator[Series]:
+        if "istio_requests_total" in query and _POLICY in query:
+            yield from self._traffic("http", 4200.0)
+        elif "istio_tcp_connections" in query:
+            yield from self._traffic("tcp", 300.0)
+        elif query.endswith("(up)"):
+            yield from self._targets()
+        elif "vector_component" in query:
+            for _, namespace, name, types in self._outputs():
+                component = "output_" + name.replace("-", "_").replace(".", "_")
+                count = 21_000.0 * len(types) if "sent_events" in query else 4.0
+                yield {"namespace": namespace, "component_id": component}, count
+        elif "vault_expire_num_leases" in query and self._has_vault():
+            yield {"namespace": "vault"}, 205.0 if "offset" in query else 214.0
+        elif "netobserv_" in query:
+            for space in sorted({pod["metadata"]["namespace"] for pod in self._flowing()}):
+                yield {"DstK8S_Namespace": space}, 70_000.0
+        elif "istio_requests_total" in query:
+            for space in sorted({pod["metadata"]["namespace"] for pod in self._meshed()}):
+                yield {"destination_workload_namespace": space}, 900.0
+
+    def _outputs(self) -> Iterator[tuple[str, str, str, frozenset[str]]]:
+        """The outputs of forwarders that work: type, namespace, name, and the types of logs that go there."""
+        for item in self._cluster.store.of("clusterlogforwarders.observability.openshift.io"):
+            spec = item["spec"]
+            for output in spec.get("outputs") or ():
+                lines = [line for line in spec.get("pipelines") or () if output["name"] in line.get("outputRefs", ())]
+                types = frozenset(name for line in lines for name in line.get("inputRefs", ()))
+                yield output["type"], item["metadata"]["namespace"], output["name"], types
+
+    def _has_vault(self) -> bool:
+        sets = self._cluster.store.of("statefulsets.apps")
+        return any((item["metadata"].get("labels") or {}).get("app.kubernetes.io/name") == "vault" for item in sets)
+
+    def _meshed(self) -> list[Obj]:
+        mark = "sidecar.istio.io/status"
+        return [pod for pod in self._cluster.store.of("pods") if mark in (pod["metadata"].get("annotations") or {})]
+
+    def _flowing(self) -> list[Obj]:
+        """The pods whose flows a collector sees: all that have an address of their own, where there is a collector."""
+        store = self._cluster.store
+        if not store.of("flowcollectors"):
+            return []
+        return [pod for pod in store.of("pods") if pod["status"].get("podIP") and not pod["spec"].get("hostNetwork")]
+
+    def _traffic(self, protocol: str, calls: float) -> Iterator[Series]:
+        """What each workload of the mesh that has a port of that protocol was sent."""
+        seen = set()
+        for pod in self._meshed():
+            name = (pod["metadata"].get("labels") or {}).get("app.kubernetes.io/name", "")
+            at = (pod["metadata"]["namespace"], name)
+            ports = {port.get("name", "") for box in pod["spec"]["containers"] for port in box.get("ports") or ()}
+            if not name or at in seen or not any(port.startswith(protocol) for port in ports):
+                continue
+            seen.add(at)
+            labels = {"destination_workload_namespace": at[0], "destination_workload": name}
+            plain = 0.0 if self._is_strict(at[0]) else calls * _PLAIN.get(at, 0.0)
+            yield {**labels, _POLICY: "mutual_tls"}, calls - plain
+            if plain:
+                yield {**labels, _POLICY: "none"}, plain
+
+    def _calls(self) -> Iterator[Series]:
+        """The calls of the story whose called end is in the mesh, as its proxy counts them."""
+        meshed = {_named(pod) for pod in self._meshed()}
+        there = {_named(pod) for pod in self._cluster.store.of("pods")}
+        for src, dst, count in _CALLS:
+            if src not in there or dst not in meshed:
+                continue
+            is_mutual = src in meshed and src != ("payments", "old-gateway")
+            labels = {"source_workload_namespace": src[0], "source_workload": src[1]}
+            labels |= {"destination_workload_namespace": dst[0], "destination_workload": dst[1]}
+            yield {**labels, _POLICY: "mutual_tls" if is_mutual else "none"}, count
+
+    def _flows(self) -> Iterator[Series]:
+        """The calls of the story between pods whose flows a collector sees."""
+        flowing = {_named(pod) for pod in self._flowing()}
+        for src, dst, count in _CALLS:
+            if {src, dst} <= flowing:
+                labels = {"SrcK8S_Namespace": src[0], "SrcK8S_OwnerName": src[1]}
+                yield {**labels, "DstK8S_Namespace": dst[0], "DstK8S_OwnerName": dst[1]}, count * 900.0
+
+    def _is_strict(self, namespace: str) -> bool:
+        """Whether the mesh lets nothing but mutual TLS into a namespace: by its own policy, else by the mesh's."""
+        modes = {
+            item["metadata"]["namespace"]: item["spec"].get("mtls", {}).get("mode")
+            for item in self._cluster.store.of("peerauthentications")
+            if not item["spec"].get("selector")
+        }
+        return modes.get(namespace, modes.get("istio-system")) == "STRICT"
+
+    def _targets(self) -> Iterator[Series]:
+        """A target for each Service of a namespace that has a ServiceMonitor."""
+        spaces = {item["metadata"]["namespace"] for item in self._cluster.store.of("servicemonitors.monitoring.coreos.com")}
+        for service in self._cluster.store.of("services"):
+            if service["metadata"]["namespace"] in spaces:
+                yield {"namespace": service["metadata"]["namespace"], "service": service["metadata"]["name"]}, 1.0
+        for item in self._cluster.store.of("podmonitors.monitoring.coreos.com"):
+            meta = item["metadata"]
+            yield {"namespace": meta["namespace"], "job": f"{meta['namespace']}/{meta['name']}"}, 2.0
+
+
+def _named(pod: Obj) -> tuple[str, str]:
+    """A pod's workload, as its labels name it."""
+    meta = pod["metadata"]
+    labels = meta.get("labels") or {}
+    return meta["namespace"], labels.get("app.kubernetes.io/name") or labels.get("app") or meta["name"]

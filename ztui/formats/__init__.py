@@ -1,0 +1,1 @@
+"""The assessment in the formats that other programs and people read: SARIF, JUnit, CSV, one HTML page."""

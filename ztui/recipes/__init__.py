@@ -1,0 +1,1 @@
+"""Recipes: how each finding is mended, one function each. See ``base``."""

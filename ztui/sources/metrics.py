@@ -1,0 +1,132 @@
+"""The metrics store beside a cluster: what it counted of traffic, targets, flows, delivered logs and leases.
+
+Source: the HTTP API of Prometheus (``/api/v1/query``), which Thanos serves too.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import msgspec
+
+from ztui.errors import DataError
+from ztui.kinds.base import Kind
+from ztui.kinds.measured import LeaseCount, LogDelivery, MeasuredKind, ObservedCall, ObservedFlow, ScrapeTarget, TrafficSecurity
+from ztui.sources.http import Http
+from ztui.sources.side import Side, by_route
+from ztui.store import Event, Hole, Put, Whole
+from ztui.view import Gap, Why
+
+LIMIT_BYTES: Final = 16 * 1024 * 1024
+SERIES_LIMIT: Final = 10_000
+
+_BY_SECURITY: Final = "sum by (destination_workload,destination_workload_namespace,connection_security_policy)"
+_BY_ENDS: Final = (
+    "sum by (source_workload,source_workload_namespace,destination_workload,destination_workload_namespace,"
+    "connection_security_policy)"
+)
+QUERIES: Final[dict[type[MeasuredKind], dict[str, str]]] = {
+    TrafficSecurity: {
+        "http": f'{_BY_SECURITY}(increase(istio_requests_total{{reporter=~"destination|waypoint"}}[1h]))',
+        "tcp": f'{_BY_SECURITY}(increase(istio_tcp_connections_opened_total{{reporter="destination"}}[1h]))',
+    },
+    ScrapeTarget: {"up": "sum by (namespace,service,job)(up)"},
+    ObservedFlow: {
+        "to": 'sum by (DstK8S_Namespace)(increase({__name__=~"netobserv_.*_(bytes|packets|flows)_total"}[15m]))',
+        "mesh": 'sum by (destination_workload_namespace)(increase(istio_requests_total{reporter="destination"}[15m]))',
+    },
+    ObservedCall: {
+        "http": f'{_BY_ENDS}(increase(istio_requests_total{{reporter=~"destination|waypoint"}}[1d]))',
+        "tcp": f'{_BY_ENDS}(increase(istio_tcp_connections_opened_total{{reporter="destination"}}[1d]))',
+        "flows": "sum by (SrcK8S_Namespace,SrcK8S_OwnerName,DstK8S_Namespace,DstK8S_OwnerName)"
+        '(increase({__name__=~"netobserv_workload_.*_(bytes|packets|flows)_total"}[1d]))',
+    },
+    LogDelivery: {
+        "sent": 'sum by (namespace,component_id)(increase(vector_component_sent_events_total{component_kind="sink"}[1h]))',
+        "errors": 'sum by (namespace,component_id)(increase(vector_component_errors_total{component_kind="sink"}[1h]))',
+    },
+    # Only the active node of a Vault counts leases; a node that gave way a while ago may still have a last word.
+    LeaseCount: {
+        "now": "max by (namespace)(vault_expire_num_leases)",
+        "before": "max by (namespace)(vault_expire_num_leases offset 1d)",
+    },
+}
+"""The questions by kind. At the source of a call its security is unknown by design, so only the destination's word counts."""
+
+
+class _Sample(msgspec.Struct, frozen=True):
+    metric: dict[str, str] = {}
+    value: tuple[float, str] = (0.0, "")
+
+
+class _Data(msgspec.Struct, frozen=True, rename="camel"):
+    result_type: str = ""
+    result: msgspec.Raw = msgspec.Raw(b"[]")
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    status: str = ""
+    data: _Data = _Data()
+    warnings: tuple[str, ...] | None = None
+    error: str = ""
+
+
+async def ask(http: Http, kind: type[Kind]) -> list[Event]:
+    """The objects of a kind: its questions, and what is wrong with the answers. Raises ZtuiError."""
+    if not issubclass(kind, MeasuredKind):
+        raise TypeError(kind)
+    samples: list[tuple[str, dict[str, str], float]] = []
+    notes: list[str] = []
+    for name, query in QUERIES[kind].items():
+        answer = await http.request("GET", "/api/v1/query", query={"query": query}, limit_bytes=LIMIT_BYTES)
+        found, warnings = read_vector(answer.body)
+        samples += [(name, labels, value) for labels, value in found]
+        notes += warnings
+    objects = kind.measured(samples)
+    events: list[Event] = [Put(item) for item in objects]
+    events.append(Whole(kind, frozenset((item.namespace, item.name) for item in objects)))
+    if notes:
+        events.append(Hole(kind, Gap(Why.PARTIAL, notes[0])))
+    elif not objects:
+        events.append(Hole(kind, Gap(Why.NO_SAMPLES, kind.PLURAL)))
+    return events
+
+
+_ROUTE: Final = by_route("openshift-monitoring", "thanos-querier")
+METRICS: Final = Side("thanos", "metrics", "cluster-monitoring-view", tuple(QUERIES), _ROUTE, ask)
+
+
+def read_vector(body: bytes, of: str = "metrics store") -> tuple[list[tuple[dict[str, str], float]], list[str]]:
+    """The samples of an instant vector, and what is wrong with them.
+
+    Raises DataError for what is no such answer, or for more than ``SERIES_LIMIT`` series.
+    """
+    try:
+        answer = msgspec.json.decode(body, type=_Answer)
+        if answer.status != "success":
+            raise _bad(of, answer.error[:200] or "the query failed")
+        if answer.data.result_type != "vector":
+            raise _bad(of, f"a result of the type {answer.data.result_type[:40] or '?'} instead of a vector")
+        samples = msgspec.json.decode(answer.data.result, type=list[_Sample])
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise _bad(of, str(error)) from error
+    if len(samples) > SERIES_LIMIT:
+        raise _bad(of, f"more than {SERIES_LIMIT} series")
+    good = [(item.metric, value) for item in samples if (value := _number(item.value[1])) is not None]
+    notes = [text[:200] for text in answer.warnings or ()]
+    if len(good) < len(samples):
+        notes.append(f"{len(samples) - len(good)} of {len(samples)} values are no numbers")
+    return good, notes
+
+
+def _number(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _bad(of: str, why: str) -> DataError:
+    return DataError(f"the {of} gave an answer that cannot be used", why=why, next="ask it the same in its own console")
