@@ -35,8 +35,8 @@ class HealthScreen(FrameScreen):
             Column("kind", flex=3, least=24),
             Column("scope", 12),
             Column("state", 12),
-            Column("events", 7),
-            Column("again", 5),
+            Column("events", 7, wide=100),
+            Column("again", 5, wide=100),
             Column("note", flex=4),
         )
         return (TextPane(id="summary"), LineTable(columns, id="kinds", empty="nothing is followed yet"))

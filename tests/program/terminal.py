@@ -125,6 +125,7 @@ class Program:
         holds = what if callable(what) else lambda: what in self.text
         ends, patience = time.monotonic() + PATIENCE_S, 0.5
         while not holds():
+            assert self.process.poll() is None, f"ended: {self.process.poll()}\n{bytes(self.raw[-1000:])!r}\n{self.text}"
             assert time.monotonic() < ends, f"never: {what}\n{self.text}"
             self.press(keys)
             again = time.monotonic() + patience
