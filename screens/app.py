@@ -58,6 +58,7 @@ MAIN: Final = {
     "mtls": ("mtls", "MtlsScreen"),
     "vault": ("vault", "VaultScreen"),
     "guide": ("guide", "GuideScreen"),
+    "incidents": ("incidents", "IncidentsScreen"),
     "journal": ("journal", "JournalScreen"),
     "health": ("health", "HealthScreen"),
     "contexts": ("contexts", "ContextsScreen"),
@@ -230,7 +231,7 @@ class ZtuiApp(App[int]):
         from ztui.recipes.base import kinds_used  # noqa: PLC0415  after the first paint
 
         folder = records_folder(self.settings, os.environ)
-        core = self.core = Core(self.settings, self._find, clock=self.clock, state=folder, also=kinds_used())
+        core = self.core = Core(self.settings, self._find, clock=self.clock, state=folder, also=kinds_used(), triage=True)
         async with core.open():
             async for frame in core.frames():
                 self.frame = frame
@@ -262,6 +263,9 @@ class ZtuiApp(App[int]):
         """Leave: from here on the screens take no more messages, for their widgets go one by one."""
         self.is_leaving = True
         super().exit(result, return_code, message)
+
+    def bell(self) -> None:
+        """No sound: the framework rings for every key that a full prompt does not take."""
 
     def _handle_exception(self, error: Exception) -> None:
         """Keep the cause for the fatal handler; the framework's own report would show every local variable."""
@@ -449,6 +453,14 @@ class ZtuiApp(App[int]):
         screen = self.screen
         if isinstance(screen, FrameScreen):
             accept.finish(screen, text) if text else accept.begin(screen, self._chosen_check())
+
+    def action_state(self, text: str = "") -> None:
+        """Bring an incident to another state."""
+        asking.state(self, text)
+
+    def action_note(self, text: str = "") -> None:
+        """Write something down about an incident."""
+        asking.note(self, text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a screen is typed into, keys are letters; leaving the program always works."""

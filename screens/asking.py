@@ -54,3 +54,30 @@ def identity(app: ZtuiApp, tab: str) -> None:
     from screens.identity import IdentityScreen  # noqa: PLC0415  after the first paint
 
     app.open_main(IdentityScreen, tab)
+
+
+def state(app: ZtuiApp, text: str) -> None:
+    """Bring an incident to a state, and say why."""
+    from ztui.kinds.incident import PHASES  # noqa: PLC0415  only where it is asked
+
+    name, phase, words = (*text.split(maxsplit=2), "", "", "")[:3]
+    if not _is_incident(app, name) or phase not in PHASES:
+        app.tell(f"ask as in `:state i1234567 contained moved to quarantine`: an incident, one of {', '.join(PHASES)}, words")
+    elif app.core is not None:
+        app.core.act(name, words, phase)
+
+
+def note(app: ZtuiApp, text: str) -> None:
+    """Write something down about an incident."""
+    name, words = (*text.split(maxsplit=1), "", "")[:2]
+    if not _is_incident(app, name) or not words:
+        app.tell("write as in `:note i1234567 the owner is told`: an incident, and what is to be kept")
+    elif app.core is not None:
+        app.core.act(name, words)
+
+
+def _is_incident(app: ZtuiApp, name: str) -> bool:
+    from ztui.kinds.base import CLUSTER  # noqa: PLC0415  as above
+    from ztui.kinds.incident import Incident  # noqa: PLC0415  as above
+
+    return name in app.frame.state.objects.get(Incident, {}).get(CLUSTER, {})

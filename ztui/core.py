@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from ztui.board import Board, CellOf, Judge
 from ztui.checks.base import Check, CheckId, catalogue
@@ -22,13 +22,15 @@ from ztui.engines.units import SCOPE
 from ztui.errors import ConnectError, LoginError, SettingsError, ZtuiError
 from ztui.frame import Frame
 from ztui.health import SideLink, VaultLink
-from ztui.kinds.base import Kind
+from ztui.kinds.base import CLUSTER, Kind
+from ztui.kinds.incident import Act, Incident, Phase
 from ztui.kinds.nodereport import NodeReport
 from ztui.kinds.record import Waiver
 from ztui.kinds.workload import Namespace
 from ztui.limits import Limits
 from ztui.settings import Settings
-from ztui.store import Event, Hole, Put, Store, Whole
+from ztui.store import Drop, Event, Hole, Put, Store, Whole
+from ztui.triage import TRIAGE_KINDS, Folded, Triage
 from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Core:
     ``find_target`` is called when the core opens, so that an unreadable kubeconfig is a frame and not an exception; it may be
     called again after ``retry``. ``also`` are kinds to follow beside those of the checks. ``state`` is the folder of the records;
     without one they live as long as the core. ``show`` shows a person where to log in to a Vault, where one waits for it.
+    ``triage`` follows security signals too, and makes incidents of them.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Core:
         also: frozenset[type[Kind]] = frozenset(),
         state: Path | None = None,
         show: Callable[[str, str], None] | None = None,
+        triage: bool = False,
     ) -> None:
         self.settings = settings
         self.cards = dict(cards if cards is not None else catalogue())
@@ -75,6 +79,9 @@ class Core:
         self._clock = clock or SystemClock()
         self._store = Store()
         records = RECORD_KINDS if self.cards else ()
+        self.triage = Triage() if triage else None
+        if triage:
+            also |= TRIAGE_KINDS
         self._kinds: frozenset[type[Kind]] = also.union(SCOPE, records, *(card.kinds for card in self.cards.values()))
         self._state = state
         self._desk: Desk | None = None
@@ -101,6 +108,8 @@ class Core:
         self._vault_problem: ZtuiError | None = None
         self._beside: Beside | None = None
         self._target_problem: ZtuiError | None = None
+        self._folded = Folded()
+        self._unsaved = asyncio.Event()
         self._stirred = asyncio.Event()
         self._published = asyncio.Event()
         self._again = asyncio.Event()
@@ -118,6 +127,7 @@ class Core:
                     tasks.create_task(self._minutes(), name="minutes"),
                     tasks.create_task(self._health(), name="health"),
                     tasks.create_task(self._keep_records(), name="records"),
+                    tasks.create_task(self._keep_incidents(), name="incidents"),
                 ]
                 self._say_unconnected()
                 try:
@@ -233,6 +243,13 @@ class Core:
         for event in await self._diary.waive(waiver):
             self._take(event)
 
+    def act(self, incident: str, words: str, phase: Phase | Literal[""] = "") -> None:
+        """Note something about an incident, or bring it to another state; it comes to the screen as any other change."""
+        if self.triage is not None:
+            user = (self._cluster.login.user if self._cluster else "") or "?"
+            self.triage.act(incident, Act(self._clock.now(), user, words, phase))
+            self._stirred.set()
+
     async def ask_node(self, node: str) -> NodeReport:
         """Ask a node itself, by a debug pod; what it says is evidence for as long as we run. Raises ZtuiError."""
         from ztui.sources.oc import NodeDoor  # noqa: PLC0415  only for whoever asks
@@ -345,6 +362,19 @@ class Core:
         if health is not None and self._identified.is_set() and self.cards:
             for event in await self._diary.open(health.cluster_id or health.server):
                 self._take(event)
+            if self.triage is not None and not self.triage.ready:
+                self.triage.remember(await self._diary.heard())
+                self.triage.ready = True
+                self._stirred.set()
+
+    async def _keep_incidents(self) -> None:
+        """Write what the ticks made of incidents, many ticks at once where the disk is slow."""
+        while True:
+            await self._unsaved.wait()
+            self._unsaved.clear()
+            folded, self._folded = self._folded, Folded()
+            for event in await self._diary.keep(folded, self._clock.now()):
+                self._take(event)
 
     async def _sweep(self, *, now: bool = False) -> None:
         """Keep a snapshot of a board that rests on everything; ``now`` does not wait for the next one to be due."""
@@ -358,6 +388,8 @@ class Core:
 
     def _take(self, event: Event) -> None:
         self._store.apply(event)
+        if self.triage is not None and isinstance(event, Put):
+            self.triage.take(event.obj)
         self._stirred.set()
         # The uid of kube-system names the cluster; whoever may not read it is known by the server's address.
         if isinstance(event, (Whole, Hole)) and event.kind is Namespace and not self._identified.is_set():
@@ -379,8 +411,24 @@ class Core:
     async def _tick(self) -> None:
         """Fold what came, judge it, publish."""
         state = self._store.tick(self._clock.now())
-        board = await asyncio.get_running_loop().run_in_executor(self._thread, self._judge.judge, state)
+        board, folded = await asyncio.get_running_loop().run_in_executor(self._thread, self._judged, state)
         self._publish(state, board)
+        if folded.changed or folded.dropped or folded.heard:
+            self._folded = folded.after(self._folded)
+            self._unsaved.set()
+        for incident in folded.changed:
+            self._store.apply(Put(incident))
+        for name in folded.dropped:
+            self._store.apply(Drop(Incident, CLUSTER, name))
+        if folded.changed or folded.dropped:
+            self._stirred.set()
+
+    def _judged(self, state: State) -> tuple[Board, Folded]:
+        """The board of a state and what its signals make of the incidents; in the judge's thread."""
+        board = self._judge.judge(state)
+        if self.triage is None:
+            return board, Folded()
+        return board, self.triage.fold(self._judge, state, board, settled=self.frame.settled)
 
     async def _minutes(self) -> None:
         """Checks that read the time read it by the minute."""

@@ -18,12 +18,14 @@ from ztui.engines.progress import Sweep
 from ztui.errors import JournalError
 from ztui.health import Health
 from ztui.kinds.base import Kind
+from ztui.kinds.incident import Heard, Incident
 from ztui.kinds.record import Attestation, GuideMark, History, Waiver
 from ztui.records import Records
 from ztui.store import Event, Hole, Put
+from ztui.triage import Folded
 from ztui.view import Gap, Why
 
-RECORD_KINDS: Final[tuple[type[Kind], ...]] = (Waiver, Attestation, History, GuideMark)
+RECORD_KINDS: Final[tuple[type[Kind], ...]] = (Waiver, Attestation, History, GuideMark, Incident)
 CATALOGUE: Final = 1
 """The version of the rules: a verdict that another version would give is no progress and no loss."""
 
@@ -75,6 +77,26 @@ class Diary:
         def keep(records: Records) -> list[Event]:
             records.waive(waiver)
             return [Put(waiver)]
+
+        return await self._change(keep)
+
+    async def heard(self) -> list[Heard]:
+        """The signals that earlier runs counted; none where nothing is kept."""
+        async with self._lock:
+            if self._records is None:
+                return []
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._records.heard)
+            except JournalError as error:
+                self._unusable(error)
+                return []
+
+    async def keep(self, folded: Folded, at: datetime) -> list[Event]:
+        """Keep what signals made of the incidents."""
+
+        def keep(records: Records) -> list[Event]:
+            records.keep(folded.changed, folded.dropped, folded.heard, int(at.timestamp() // 86_400))
+            return []
 
         return await self._change(keep)
 

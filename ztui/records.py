@@ -10,7 +10,7 @@ import hashlib
 import os
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -20,12 +20,15 @@ import msgspec
 from ztui.engines.progress import Progress, Sweep, progress
 from ztui.errors import JournalError
 from ztui.kinds.base import CLUSTER
+from ztui.kinds.incident import Heard, Incident
 from ztui.kinds.record import SELF, Attestation, GuideMark, History, Waiver, record_meta
 from ztui.private import plain_name
 from ztui.store import Event, Put, Whole
 
-VERSION: Final = 1
+VERSION: Final = 2
 KEPT_DAYS: Final = 400
+HEARD_DAYS: Final = 2
+"""How long a signal is known to have been counted: sources tell the last hours again, never the last week."""
 BUSY_S: Final = 5.0
 """How long another instance that writes is waited for."""
 
@@ -33,6 +36,11 @@ _TABLES: Final = """
 create table waiver (id text primary key, body blob not null) strict;
 create table skipped (check_id text primary key) strict;
 create table sweep (seq integer primary key, body blob not null, previous text not null, hash text not null) strict;
+"""
+_SINCE_2: Final = """
+create table incident (id text primary key, body blob not null) strict;
+create table heard (source text not null, id text not null, total integer not null, day integer not null,
+  primary key (source, id)) strict, without rowid;
 """
 _FIRST: Final = "0" * 64
 
@@ -52,8 +60,9 @@ class Records:
             self._db.execute("pragma journal_mode = wal")
             self._db.execute("pragma synchronous = full")
             found = self._db.execute("pragma user_version").fetchone()[0]
-            if found == 0:
-                self._db.executescript(f"begin; {_TABLES} pragma user_version = {VERSION}; commit;")
+            if found < VERSION:
+                made = _TABLES + _SINCE_2 if found == 0 else _SINCE_2
+                self._db.executescript(f"begin; {made} pragma user_version = {VERSION}; commit;")
             elif found != VERSION:
                 raise JournalError("the records are of another version", where=self.where, why=f"version {found}")
 
@@ -91,6 +100,35 @@ class Records:
             names = [row[0] for row in self._db.execute("select check_id from skipped order by check_id").fetchall()]
         marks = [GuideMark(metadata=record_meta(name)) for name in names]
         return [*map(Put, marks), Whole(GuideMark, frozenset((CLUSTER, name) for name in names))]
+
+    def incidents(self) -> list[Event]:
+        """All incidents that are kept, as store events."""
+        with _told(self.where):
+            rows = self._db.execute("select body from incident order by id").fetchall()
+            found = [msgspec.json.decode(row[0], type=Incident) for row in rows]
+        return [*map(Put, found), Whole(Incident, frozenset((item.namespace, item.name) for item in found))]
+
+    def heard(self) -> list[Heard]:
+        """The ids of the signals that were counted lately."""
+        with _told(self.where):
+            rows = self._db.execute("select source, id, total from heard order by day").fetchall()
+            return [Heard(*row) for row in rows]
+
+    def keep(self, incidents: Iterable[Incident], dropped: Iterable[str], heard: Iterable[Heard], day: int) -> None:
+        """Keep what a while of signals made, in one piece. ``day`` counts from 1970; ids of older days are forgotten."""
+        with _told(self.where):
+            self._db.execute("begin immediate")
+            try:
+                bodies = ((item.name, msgspec.json.encode(item)) for item in incidents)
+                self._db.executemany("insert or replace into incident values (?, ?)", bodies)
+                self._db.executemany("delete from incident where id = ?", ((name,) for name in dropped))
+                told = ((item.source, item.id, item.total, day) for item in heard)
+                self._db.executemany("insert or replace into heard values (?, ?, ?, ?)", told)
+                self._db.execute("delete from heard where day < ?", (day - HEARD_DAYS,))
+                self._db.execute("commit")
+            except BaseException:
+                self._db.execute("rollback")
+                raise
 
     def add(self, sweep: Sweep) -> None:
         """Append a snapshot to the chain."""
@@ -133,7 +171,7 @@ class Records:
         events: list[Event] = [*map(Put, waivers), *map(Put, sworn)]
         events.append(Whole(Waiver, frozenset((item.namespace, item.name) for item in waivers)))
         events.append(Whole(Attestation, frozenset((item.namespace, item.name) for item in sworn)))
-        return [*events, *self.skipped(), *self.history()]
+        return [*events, *self.skipped(), *self.incidents(), *self.history()]
 
     def history(self) -> list[Event]:
         """What the snapshots say, as store events."""

@@ -93,6 +93,8 @@ class Store:
     def apply(self, event: Event) -> None:
         """Take an event; it shows at the next tick."""
         match event:
+            case Put(obj) if obj.PASSING:
+                self._mend(type(obj), (obj.metadata.namespace, obj.metadata.name))
             case Put(obj):
                 at = (obj.metadata.namespace, obj.metadata.name)
                 self._pending.setdefault(type(obj), {})[at] = obj

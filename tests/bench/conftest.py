@@ -37,6 +37,17 @@ def busy() -> Iterator[KubeServer]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def small() -> Iterator[KubeServer]:
+    """A real API server with 1,000 pods in 20 namespaces, beside what belongs to them."""
+    if reason := why_no_server():
+        pytest.skip(reason)
+    with KubeServer() as server:
+        if server.call("GET", "/api/v1/namespaces/team-0019").status != 200:
+            asyncio.run(populate.populate(server, NAMESPACES // 10, PODS_EACH))
+        yield server
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> dict[str, str]:
     """An environment of its own: no settings, no kubeconfig, compiled modules allowed as in an installation."""

@@ -21,6 +21,7 @@ from ztui.checks.base import CheckId, Status, catalogue
 from ztui.clock import ManualClock, SystemClock
 from ztui.demo import scenarios, tls, vaultsound, vaultstory
 from ztui.demo import world as told
+from ztui.demo.attack import Chronicle
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster, new_cluster
 from ztui.demo.store import Change
@@ -127,7 +128,7 @@ class Assessed:
             await vault.stop()
 
     async def _ask_metrics(self, made: tls.Tls) -> None:
-        runner = web.AppRunner(Telemetry(self.cluster).application(), access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(Telemetry(self.cluster, Chronicle()).application(), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=made.context)
         await site.start()

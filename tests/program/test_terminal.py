@@ -252,6 +252,15 @@ def storm(folder: Path, kubeconfig: str, cluster: DemoThread, size: int) -> None
         assert writes(cluster) == []
 
 
+def test_a_full_prompt_is_silent(tmp_path: Path, kubeconfig: str) -> None:
+    with ready(tmp_path, kubeconfig) as ztui:
+        ztui.press("/")
+        ztui.flood(b"ab " * 200)
+        ztui.press("\r")
+        ztui.insist("", "clear filter ab")
+        assert ztui.foreign() == []
+
+
 def test_R24_an_idle_screen_sends_nothing(tmp_path: Path, kubeconfig: str) -> None:
     with ready(tmp_path, kubeconfig) as ztui:
         ztui.quiet(4.0)

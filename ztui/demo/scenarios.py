@@ -18,6 +18,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "default": STORY,
     "hosted": STORY,
     "kubernetes": STORY,
+    "incident": (*STORY, "logs.yaml"),
     "empty": ("platform.yaml", "operators.yaml", "people.yaml"),
 }
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -27,6 +28,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 """Scenarios whose files are told one over the other: what a later one says of the same thing is merged over the earlier."""
 SOUND_VAULT = frozenset({"phase2", "phase4"})
+ATTACKED = frozenset({"incident"})
+"""Scenarios in which an attack unfolds while somebody looks."""
 NAMES = tuple(sorted({*CHAPTERS, *LAYERS}))
 
 

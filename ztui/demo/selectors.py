@@ -29,6 +29,10 @@ FIELDS: dict[tuple[str, str], tuple[str, ...]] = {
         "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
         "reason", "reportingComponent", "source", "type",
     ),
+    ("events.k8s.io", "events"): (
+        "regarding.kind", "regarding.namespace", "regarding.name", "regarding.uid", "regarding.apiVersion",
+        "regarding.resourceVersion", "regarding.fieldPath", "reason", "reportingController", "type",
+    ),
     ("route.openshift.io", "routes"): ("spec.host", "spec.path", "spec.to.name"),
     ("certificates.k8s.io", "certificatesigningrequests"): ("spec.signerName",),
     ("oauth.openshift.io", "oauthaccesstokens"): ("clientName", "userName", "userUID", "authorizeToken"),

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from ztui.demo import churn, scenarios, tls, world
 from ztui.demo.app import App
+from ztui.demo.attack import Attack, Chronicle
 from ztui.demo.cluster import new_cluster
 from ztui.demo.faults import Faults
 from ztui.demo.store import Store
@@ -56,6 +57,8 @@ class DemoServer:
     ) -> None:
         self.vault = DemoVault(vault_socket, sound=scenario in scenarios.SOUND_VAULT)
         self.cluster = new_cluster(seed)
+        self.chronicle = Chronicle()
+        self.attack: Attack | None = None
         self.objects: Store = self.cluster.store
         self.faults: Faults = self.cluster.faults
         self.requests: list[Recorded] = []
@@ -84,11 +87,15 @@ class DemoServer:
         await self._runner.setup()
         await web.SockSite(self._runner, listening, ssl_context=made.context).start()
         await self.vault.start(made.context)
-        self._beside = web.AppRunner(Telemetry(self.cluster).application(), access_log=None, shutdown_timeout=0.1)
+        self._beside = web.AppRunner(Telemetry(self.cluster, self.chronicle).application(), access_log=None, shutdown_timeout=0.1)
         await self._beside.setup()
         beside = socket.create_server(("127.0.0.1", 0))
         self.telemetry_url = f"https://127.0.0.1:{beside.getsockname()[1]}"
         await web.SockSite(self._beside, beside, ssl_context=made.context).start()
+        if self._scenario in scenarios.ATTACKED:
+            self.attack = Attack(self.cluster, self.chronicle, self._seed)
+        if self.attack is not None and self._churn:
+            self._tasks.append(asyncio.create_task(self.attack.run(), name="demo-attack"))
         if self._churn:
             self._tasks.append(asyncio.create_task(churn.live(self.cluster, self._seed), name="demo-churn"))
 

@@ -2,17 +2,22 @@
 
 Prometheus' instant queries over the demo's story (who is in the mesh, who calls in plaintext, what monitors select, what
 forwarders send, how many leases the Vault has open), the configuration of an Alertmanager as it is shipped but for one receiver,
-and Loki's count of what a tenant got. Logins are those of the cluster.
+and Loki's count of what a tenant got. What happens is in the chronicle: alerts and lines of logs. Logins are those of the
+cluster.
 """
 
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 from aiohttp import web
 
 from ztui.demo.answers import ApiError, Obj
+from ztui.demo.attack import Chronicle
 from ztui.demo.cluster import Cluster
 
 Series = tuple[dict[str, str], float]
@@ -58,14 +63,17 @@ receivers:
 class Telemetry:
     """The three services on one address."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, chronicle: Chronicle) -> None:
         self._cluster = cluster
+        self._chronicle = chronicle
 
     def application(self) -> web.Application:
         """The aiohttp application."""
         application = web.Application()
         application.router.add_get("/api/v1/query", self._query)
         application.router.add_get("/api/v2/status", self._status)
+        application.router.add_get("/api/v2/alerts", self._alerts)
+        application.router.add_get("/api/logs/v1/{tenant}/loki/api/v1/query_range", self._lines)
         application.router.add_get("/api/logs/v1/{tenant}/loki/api/v1/query", self._logs)
         return application
 
@@ -84,6 +92,29 @@ class Telemetry:
         kept = any(tenant in types for kind, _, _, types in self._outputs() if kind == "lokiStack")
         result = [{"metric": {}, "value": [now, "5400"]}] if kept else []
         return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result, "stats": {}}})
+
+    async def _alerts(self, request: web.Request) -> web.Response:
+        return self._refusal(request) or web.json_response(self._chronicle.alerts)
+
+    async def _lines(self, request: web.Request) -> web.Response:
+        """The lines of a tenant that hold all texts, and match all patterns, of a query; newest first."""
+        if refused := self._refusal(request):
+            return refused
+        tenant, query, now = request.match_info["tenant"], request.query["query"], self._cluster.store.now()
+        since = now - timedelta(minutes=int(request.query.get("since", "60m").removesuffix("m")))
+        kept = any(tenant in types for kind, _, _, types in self._outputs() if kind == "lokiStack")
+        texts, patterns = (
+            [json.loads(found) for found in re.findall(mark + r' ("(?:[^"\\]|\\.)*")', query)] for mark in (r"\|=", r"\|~")
+        )
+        found = [
+            (at, line)
+            for at, line in (self._chronicle.lines.get(tenant, ()) if kept else ())
+            if at >= since and all(text in line for text in texts) and all(re.search(pattern, line) for pattern in patterns)
+        ]
+        newest = found[::-1][: int(request.query.get("limit", "100"))]
+        values = [[str(int(at.timestamp() * 1e9)), line] for at, line in newest]
+        streams = [{"stream": {"log_type": tenant}, "values": values}] if values else []
+        return web.json_response({"status": "success", "data": {"resultType": "streams", "result": streams, "stats": {}}})
 
     async def _status(self, request: web.Request) -> web.Response:
         return self._refusal(request) or web.json_response({"config": {"original": self._routing()}})

@@ -161,8 +161,8 @@ class Kind(msgspec.Struct, frozen=True, rename="camel"):
     server for metadata alone. ``ONLY_IN`` is the one namespace that is looked into, where the rest is nobody's business.
     ``FIELDS`` is a field selector, where only a part of the resource is ours (Secrets of one type). ``SINGLE`` names the one
     object (namespace, name) that is read by ``get``, where listing the whole resource would ask for more rights than the
-    question needs. ``SOURCE`` is who serves it: a cluster, what its login says of us, a Vault, a metrics store, our own records,
-    a node that was asked.
+    question needs. Objects that are ``PASSING`` are told and not kept. ``SOURCE`` is who serves it: a cluster, what its login
+    says of us, a Vault, a metrics store, our own records, a node that was asked.
     """
 
     GROUP: ClassVar[str] = ""
@@ -174,6 +174,7 @@ class Kind(msgspec.Struct, frozen=True, rename="camel"):
     ONLY_IN: ClassVar[str] = ""
     FIELDS: ClassVar[str] = ""
     SINGLE: ClassVar[tuple[str, str] | None] = None
+    PASSING: ClassVar[bool] = False
     PROFILE: ClassVar[str] = "V"
     SOURCE: ClassVar[Literal["cluster", "session", "vault", "metrics", "records", "node"]] = "cluster"
 

@@ -1,12 +1,17 @@
-"""The log store beside a cluster: what has arrived there lately. Records are counted, never read.
+"""The log store beside a cluster: how much has arrived there lately, and the lines that tell of security events.
 
-Source: Loki's HTTP API (``/loki/api/v1/query``) behind the gateway of a LokiStack, which serves each tenant below its own path.
+Source: Loki's HTTP API (``/loki/api/v1/query``, ``query_range``) behind the gateway of a LokiStack, which serves each tenant
+below its own path.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+import msgspec
+
+from ztui.errors import DataError
+from ztui.kinds.alert import LINES, LogLine
 from ztui.kinds.base import Kind
 from ztui.kinds.measured import StoredRecords
 from ztui.kinds.network import Route
@@ -20,6 +25,10 @@ from ztui.view import Gap, Why
 HOME: Final = "openshift-logging"
 TENANTS: Final = ("audit",)
 WINDOW: Final = "15m"
+LOOK_BACK: Final = "5m"
+"""How far back lines are read each time: several rounds, so that one that fails costs no line."""
+
+LINES_LIMIT: Final = 5000
 _COMPONENT: Final = "app.kubernetes.io/component"
 _GATEWAY: Final = "lokistack-gateway"
 
@@ -36,6 +45,8 @@ async def ask(http: Http, kind: type[Kind]) -> list[Event]:
 
     A store that knows no stream of a tenant answers with no sample: nothing arrived.
     """
+    if issubclass(kind, LogLine):
+        return await _lines(http, kind)
     events: list[Event] = []
     notes: list[str] = []
     for tenant in TENANTS:
@@ -51,4 +62,39 @@ async def ask(http: Http, kind: type[Kind]) -> list[Event]:
     return events
 
 
-LOGS: Final = Side("loki", "logs", "cluster-logging-audit-view", (StoredRecords,), find, ask)
+class _Stream(msgspec.Struct, frozen=True):
+    values: tuple[tuple[str, str], ...] = ()
+
+
+class _Streams(msgspec.Struct, frozen=True, rename="camel"):
+    result: tuple[_Stream, ...] = ()
+    result_type: str = ""
+
+
+class _Lines(msgspec.Struct, frozen=True):
+    data: _Streams = _Streams()
+
+
+async def _lines(http: Http, kind: type[LogLine]) -> list[Event]:
+    """The lines of the last minutes that are events of this kind. Raises ZtuiError.
+
+    What is read twice is told once, by its hash.
+    """
+    path = f"/api/logs/v1/{kind.TENANT}/loki/api/v1/query_range"
+    query = {"query": kind.QUERY, "since": LOOK_BACK, "limit": str(LINES_LIMIT), "direction": "backward"}
+    answer = await http.request("GET", path, query=query, limit_bytes=LIMIT_BYTES)
+    try:
+        found = msgspec.json.decode(answer.body, type=_Lines).data
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise DataError("the log store's answer cannot be read", why=str(error), next="ask it by its own console") from error
+    if found.result_type not in {"", "streams"}:
+        raise DataError("the log store's answer is of another kind", why=found.result_type, next="ask it by its own console")
+    lines = [line for stream in found.result for _, line in stream.values]
+    events: list[Event] = [Put(told) for line in lines if (told := kind.read(line)) is not None]
+    events.append(Whole(kind, frozenset()))
+    if len(lines) >= LINES_LIMIT:
+        events.append(Hole(kind, Gap(Why.PARTIAL, f"more than {LINES_LIMIT} lines in {LOOK_BACK}: the newest were read")))
+    return events
+
+
+LOGS: Final = Side("loki", "logs", "cluster-logging-audit-view", (StoredRecords, *LINES), find, ask)

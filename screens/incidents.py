@@ -1,0 +1,122 @@
+"""Incidents: what goes on now, by workload, worst first; and the page of one, from its first signal to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from screens.base import WIDE
+from screens.lines import LIST_KEYS, ListScreen
+from screens.live import Question
+from screens.page import PageScreen
+from widgets.arrange import Column
+from widgets.lines import LineChosen
+from widgets.prompt import Prompt
+from ztui.kinds.base import CLUSTER, Ref
+from ztui.kinds.incident import PHASES, Incident
+from ztui.panes.base import Line
+from ztui.panes.incidents import TITLES, headline, incident_lines, incident_of
+from ztui.view import View
+
+
+class IncidentScreen(PageScreen):
+    """One incident, followed live."""
+
+    TITLE_WORDS = "Incident"
+    GONE = "this incident is not kept any more"
+    KEYS: ClassVar[Sequence[tuple[str, str]]] = (
+        ("a", "next state"),
+        ("n", "note"),
+        ("Esc", "back"),
+        ("↑↓", "scroll"),
+        ("x", "export"),
+        ("C", "copy"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "advance", show=False, id="incident-state"),
+        Binding("n", "note", show=False, id="incident-note"),
+    ]
+
+    def __init__(self, name: str, ref: Ref | None) -> None:
+        super().__init__(ref)
+        self._incident = name
+
+    def question(self) -> Question:
+        """The incident."""
+        return incident_of, (self._incident,)
+
+    def keys(self) -> Sequence[tuple[str, str]]:
+        """The first key says what it would do now."""
+        found = self._found()
+        about = "" if found is None else following(found)
+        return tuple((key, about if about and name == "next state" else name) for key, name in super().keys())  # noqa: SIM118
+
+    def _found(self) -> Incident | None:
+        held = self.ztui.frame.state.objects.get(Incident, {}).get(CLUSTER, {}).get(self._incident)
+        return held if isinstance(held, Incident) else None
+
+    def action_advance(self) -> None:
+        """Acknowledge at once; every later state is typed, with what there is to say."""
+        found, core = self._found(), self.ztui.core
+        if found is None or core is None:
+            return
+        if found.phase == "new":
+            core.act(self._incident, "", "acknowledged")
+        else:
+            self.query_one(Prompt).ask(":", f"state {self._incident} {following(found)} ")
+
+    def action_note(self) -> None:
+        """Write down what somebody should know."""
+        self.query_one(Prompt).ask(":", f"note {self._incident} ")
+
+
+def following(incident: Incident) -> str:
+    """The state after that of an incident; from the last one back to the first but one."""
+    at = PHASES.index(incident.phase) + 1
+    return PHASES[at] if at < len(PHASES) else "acknowledged"
+
+
+class IncidentsScreen(ListScreen):
+    """Screen ``i``."""
+
+    TITLE_WORDS = "Incidents"
+    COLUMNS = (
+        Column(TITLES[0], 1, fixed=True),
+        Column(TITLES[1], 8, fixed=True),
+        Column(TITLES[2], 12),
+        Column(TITLES[3], 6),
+        Column(TITLES[4], flex=3, least=16),
+        Column(TITLES[5], flex=4, least=16),
+        Column(TITLES[6], flex=2, least=10, wide=WIDE),
+        Column(TITLES[7], 5, wide=WIDE),
+        Column(TITLES[8], 8, wide=WIDE),
+    )
+    GROUPED_BY = ("namespace",)
+    KEYS: ClassVar[Sequence[tuple[str, str]]] = (
+        ("Enter", "what happened"),
+        ("/", "filter"),
+        *LIST_KEYS,
+        ("s", "sort"),
+        ("x", "export"),
+        ("o", "overview"),
+    )
+
+    def question(self) -> Question:
+        """All incidents."""
+        return incident_lines, ()
+
+    def headline(self) -> Sequence[Line]:
+        """How many are open, and what cannot be heard."""
+        title, *rest = headline(View(self.ztui.frame.state))
+        return [self.ztui.title_line(title.cells[0].text), *rest]
+
+    def empty_words(self) -> str:
+        """Nothing was told that matters."""
+        return "no incident: nothing that is heard tells of one"
+
+    def on_line_chosen(self, event: LineChosen) -> None:
+        """Open one."""
+        line = self.table.current
+        self.app.push_screen(IncidentScreen(event.key, line.ref if line is not None else None))
