@@ -25,7 +25,6 @@ from textual.worker import Worker, WorkerState
 
 from screens import asking, command, files, login, terminal
 from screens.base import BUSY, FrameScreen, Place
-from screens.contexts import ContextsScreen
 from screens.help import TextScreen, help_lines
 from screens.overview import OverviewScreen
 from screens.phase import PhaseScreen
@@ -37,7 +36,6 @@ from ztui.board import Board, CellOf, cells_of
 from ztui.checks.base import Check, CheckId, catalogue
 from ztui.clock import Clock, SystemClock
 from ztui.columns import ChosenColumns
-from ztui.core import Core
 from ztui.errors import ZtuiError
 from ztui.explain import explanation
 from ztui.frame import Frame
@@ -50,6 +48,7 @@ from ztui.text import clean
 from ztui.view import View
 
 if TYPE_CHECKING:
+    from ztui.core import Core
     from ztui.sources.approvals import ApprovalError
 
 T = TypeVar("T")
@@ -187,7 +186,8 @@ class ZtuiApp(App[int]):
     @cached_property
     def key_ids(self) -> dict[str, str]:
         """Every key that a keymap may change, by name."""
-        from screens.lines import ListScreen  # noqa: PLC0415  after the first paint
+        from screens.contexts import ContextsScreen  # noqa: PLC0415  after the first paint
+        from screens.lines import ListScreen  # noqa: PLC0415  the same
 
         hosts = (type(self), FrameScreen, FaultsOnly, OverviewScreen, PhaseScreen, ContextsScreen, ListScreen, LineTable)
         return command.key_ids(item for host in hosts for item in host.BINDINGS)
@@ -228,7 +228,8 @@ class ZtuiApp(App[int]):
 
     async def _follow(self) -> None:
         """The one worker: frames from the core to the screen on top."""
-        from ztui.recipes.base import kinds_used  # noqa: PLC0415  after the first paint
+        from ztui.core import Core  # noqa: PLC0415  after the first paint
+        from ztui.recipes.base import kinds_used  # noqa: PLC0415  the same
 
         folder = records_folder(self.settings, os.environ)
         core = self.core = Core(self.settings, self._find, clock=self.clock, state=folder, also=kinds_used(), triage=True)

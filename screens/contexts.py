@@ -14,7 +14,6 @@ from screens.base import FrameScreen
 from widgets.arrange import Column
 from widgets.lines import LineChosen, LineTable
 from widgets.text import TextPane
-from ztui.core import Core
 from ztui.frame import Frame
 from ztui.panes.base import filtered
 from ztui.panes.contexts import context_lines
@@ -94,6 +93,8 @@ class ContextsScreen(FrameScreen):
 
 async def _assess(app: ZtuiApp, names: Sequence[str]) -> None:
     """Assess contexts once, one after another, whatever screen is on top meanwhile."""
+    from ztui.core import Core  # noqa: PLC0415  a keymap loads this module before the first paint
+
     for name in names:
         app.assessed[name] = "assessing …"
         app.redraw()

@@ -30,7 +30,6 @@ from ztui.kinds.workload import Namespace
 from ztui.limits import Limits
 from ztui.settings import Settings
 from ztui.store import Drop, Event, Hole, Put, Store, Whole
-from ztui.triage import TRIAGE_KINDS, Folded, Triage
 from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
 
 if TYPE_CHECKING:
@@ -40,6 +39,7 @@ if TYPE_CHECKING:
     from ztui.sources.http import Http
     from ztui.sources.target import Target
     from ztui.sources.vault import Vaults
+    from ztui.triage import Folded, Triage
 
 T = TypeVar("T")
 
@@ -79,8 +79,11 @@ class Core:
         self._clock = clock or SystemClock()
         self._store = Store()
         records = RECORD_KINDS if self.cards else ()
-        self.triage = Triage() if triage else None
+        self.triage: Triage | None = None
         if triage:
+            from ztui.triage import TRIAGE_KINDS, Triage  # noqa: PLC0415  only for whoever looks for incidents
+
+            self.triage = Triage()
             also |= TRIAGE_KINDS
         self._kinds: frozenset[type[Kind]] = also.union(SCOPE, records, *(card.kinds for card in self.cards.values()))
         self._state = state
@@ -108,7 +111,7 @@ class Core:
         self._vault_problem: ZtuiError | None = None
         self._beside: Beside | None = None
         self._target_problem: ZtuiError | None = None
-        self._folded = Folded()
+        self._folded: Folded | None = None
         self._unsaved = asyncio.Event()
         self._stirred = asyncio.Event()
         self._published = asyncio.Event()
@@ -372,8 +375,8 @@ class Core:
         while True:
             await self._unsaved.wait()
             self._unsaved.clear()
-            folded, self._folded = self._folded, Folded()
-            for event in await self._diary.keep(folded, self._clock.now()):
+            folded, self._folded = self._folded, None
+            for event in await self._diary.keep(folded, self._clock.now()) if folded is not None else ():
                 self._take(event)
 
     async def _sweep(self, *, now: bool = False) -> None:
@@ -413,9 +416,10 @@ class Core:
         state = self._store.tick(self._clock.now())
         board, folded = await asyncio.get_running_loop().run_in_executor(self._thread, self._judged, state)
         self._publish(state, board)
-        if folded.changed or folded.dropped or folded.heard:
-            self._folded = folded.after(self._folded)
-            self._unsaved.set()
+        if folded is None:
+            return
+        self._folded = folded.after(self._folded) if self._folded is not None else folded
+        self._unsaved.set()
         for incident in folded.changed:
             self._store.apply(Put(incident))
         for name in folded.dropped:
@@ -423,11 +427,11 @@ class Core:
         if folded.changed or folded.dropped:
             self._stirred.set()
 
-    def _judged(self, state: State) -> tuple[Board, Folded]:
-        """The board of a state and what its signals make of the incidents; in the judge's thread."""
+    def _judged(self, state: State) -> tuple[Board, Folded | None]:
+        """The board of a state, and what its signals make of the incidents where that is news; in the judge's thread."""
         board = self._judge.judge(state)
         if self.triage is None:
-            return board, Folded()
+            return board, None
         return board, self.triage.fold(self._judge, state, board, settled=self.frame.settled)
 
     async def _minutes(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ztui.attestations import read_attestations
 from ztui.board import Board
@@ -22,8 +22,10 @@ from ztui.kinds.incident import Heard, Incident
 from ztui.kinds.record import Attestation, GuideMark, History, Waiver
 from ztui.records import Records
 from ztui.store import Event, Hole, Put
-from ztui.triage import Folded
 from ztui.view import Gap, Why
+
+if TYPE_CHECKING:
+    from ztui.triage import Folded
 
 RECORD_KINDS: Final[tuple[type[Kind], ...]] = (Waiver, Attestation, History, GuideMark, Incident)
 CATALOGUE: Final = 1

@@ -113,8 +113,8 @@ class Triage:
         """Somebody did or said something about an incident."""
         self._acts.append((name, act))
 
-    def fold(self, judge: Judge, state: State, board: Board, *, settled: bool) -> Folded:
-        """Fold what came since the last tick into the incidents."""
+    def fold(self, judge: Judge, state: State, board: Board, *, settled: bool) -> Folded | None:
+        """Fold what came since the last tick into the incidents; ``None`` where nothing changes by it."""
         for kept in _drained(self._known):
             if kept.name not in self._incidents:
                 self._keep(kept)
@@ -122,7 +122,7 @@ class Triage:
         self._keep_pods(view)
         self._coming.extend(self._drift(judge, board, state) if settled else ())
         if not self.ready:
-            return Folded()
+            return None
         changed: dict[str, None] = {}
         heard: dict[tuple[str, str], Heard] = {}
         for told in _drained(self._coming):
