@@ -10,7 +10,7 @@ from ztui.checks.base import Bands, Evidence, Finding, check, cluster_ref, fail,
 from ztui.engines import units
 from ztui.engines.acs import ACS_WHERE_SERVED, acs
 from ztui.engines.entry import ENTRIES, ENTRIES_WHERE_SERVED, EntryPoint, entry_points
-from ztui.engines.tenancy import user_namespaces
+from ztui.engines.tenancy import runs_pods, user_namespaces
 from ztui.engines.units import Workload
 from ztui.kinds.base import Kind, condition, instant
 from ztui.kinds.clusternetwork import NetworkOperator
@@ -180,7 +180,7 @@ def flows(view: View) -> Iterator[Finding]:
     operator.openshift.io/v1 Network, spec.exportNetworkFlows.
     Verify: kubectl get flowcollectors,istios
     """
-    if not any(pod.is_live for name in view.derive(user_namespaces) for pod in view.within(Pod, name)):
+    if not any(view.derive(runs_pods, name) for name in view.derive(user_namespaces)):
         yield na(cluster_ref(), NO_TENANTS)
         return
     if view.gap(ObservedFlow) is None:
@@ -215,7 +215,7 @@ def flows(view: View) -> Iterator[Finding]:
 
 def _observed(view: View) -> Finding:
     """Which tenants' namespaces the observed flows cover."""
-    wanted = [name for name in view.derive(user_namespaces) if any(pod.is_live for pod in view.within(Pod, name))]
+    wanted = [name for name in view.derive(user_namespaces) if view.derive(runs_pods, name)]
     known = {item.name: item for item in view.all(ObservedFlow)}
     hit = [name for name in wanted if name in known]
     words = {"count": str(len(hit)), "total": str(len(wanted))}

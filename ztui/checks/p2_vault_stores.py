@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -25,7 +25,7 @@ from ztui.kinds.vault import (
     VaultToken,
     VaultUsers,
 )
-from ztui.kinds.workload import Pod
+from ztui.kinds.workload import Namespace, Pod
 from ztui.view import View, Why
 
 ROOT = reason("root-token", "{name} is a root token", next="vault token revoke -accessor", stands=True)
@@ -318,10 +318,17 @@ def _token_faults(view: View, token: VaultToken) -> Iterator[Finding]:
 
 def _injected(view: View) -> frozenset[str]:
     """The mounts that pods name to the injector."""
-    found = {
-        value.partition("/")[0] for pod in view.all(Pod) for key, value in pod.annotations.items() if key.startswith(_INJECT)
-    }
-    return frozenset(found)
+    if view.gap(Namespace) is not None:
+        return _mounts(view.all(Pod))
+    return frozenset[str]().union(*(view.derive(_injected_in, item.name) for item in view.all(Namespace)))
+
+
+def _injected_in(view: View, namespace: str) -> frozenset[str]:
+    return _mounts(view.within(Pod, namespace))
+
+
+def _mounts(pods: Iterable[Pod]) -> frozenset[str]:
+    return frozenset(value.partition("/")[0] for pod in pods for key, value in pod.annotations.items() if key.startswith(_INJECT))
 
 
 def _gauge(view: View, place: str) -> int | None:

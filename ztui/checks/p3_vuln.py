@@ -258,12 +258,12 @@ def continuous(view: View) -> Iterator[Finding]:
     ImageManifestVuln, status.lastUpdate; v1 Pod, status.containerStatuses[].imageID.
     Verify: kubectl get vulnerabilityreports -A -o custom-columns=NAME:.metadata.name,AT:.report.updateTimestamp
     """
-    running = [image for name in view.derive(user_namespaces) for image in view.derive(images, name)]
+    running = [told for name in view.derive(user_namespaces) for told in view.derive(_reported, name)]
     if not running:
         yield na(cluster_ref(), NOTHING_RUNS)
         return
     pairs = sorted(
-        ((_age(view, item.report), item) for item in running if item.report), key=lambda pair: -pair[0].total_seconds()
+        ((_age(view, report), name, report) for name, report in running if report), key=lambda told: -told[0].total_seconds()
     )
     central = acs(view)
     if not pairs:
@@ -272,15 +272,20 @@ def continuous(view: View) -> Iterator[Finding]:
         else:
             yield fail(cluster_ref(), NO_REPORTS)
         return
-    facts = [seen(item.report, _time_path(item.report), item.report.updated) for _, item in pairs if item.report]
-    week, month = (sum(age <= days * _DAY for age, _ in pairs) for days in (7, 30))
+    facts = [seen(report, _time_path(report), report.updated) for _, _, report in pairs]
+    week, month = (sum(age <= days * _DAY for age, _, _ in pairs) for days in (7, 30))
     words = {"count": week, "total": len(pairs), "days": 7}
     if week >= 0.9 * len(pairs):
         yield ok(cluster_ref(), FRESH, seen=facts, **words)
     elif month >= 0.9 * len(pairs):
         yield warn(cluster_ref(), AGING, seen=facts, **words)
     else:
-        yield fail(cluster_ref(), STALE, seen=facts, old=len(pairs) - month, total=len(pairs), image=pairs[0][1].name)
+        yield fail(cluster_ref(), STALE, seen=facts, old=len(pairs) - month, total=len(pairs), image=pairs[0][1])
+
+
+def _reported(view: View, namespace: str) -> tuple[tuple[str, Report | None], ...]:
+    """The images of a namespace with their reports: the same for as long as other pods run the same images."""
+    return tuple((item.name, item.report) for item in view.derive(images, namespace))
 
 
 @check(
