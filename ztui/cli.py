@@ -112,6 +112,7 @@ def parser() -> argparse.ArgumentParser:
     waive.add_argument("--ticket", help="where it is discussed")
     waive.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s")
     _journal(verbs)
+    _incident(verbs)
     _fix(verbs)
     _roles(verbs)
     demo = _verb(verbs, "demo", "run the demo cluster as a server, for kubectl and others", connects=False)
@@ -266,6 +267,34 @@ def _journal(verbs: argparse._SubParsersAction[_Parser]) -> None:
     undo.add_argument("id", help="the id of a change")
     _connection(undo)
     _agreeing(undo)
+
+
+def _incident(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    """What goes on; ``ztui incident`` alone lists it."""
+    from ztui.kinds.incident import PHASES  # noqa: PLC0415  the names alone
+
+    incident = _verb(verbs, "incident", "what goes on now, by workload; exit 1 where a high or critical one is open")
+    whats = incident.add_subparsers(title="commands", metavar="COMMAND")
+    listed = whats.add_parser("list", help="all of them, worst first (what `ztui incident` does)")
+    show = whats.add_parser("show", help="one in full: what was seen, what was done")
+    state = whats.add_parser("state", help="bring one to a state")
+    note = whats.add_parser("note", help="write something down about one")
+    handover = whats.add_parser("handover", help="one as a note in Markdown, for whoever comes next")
+    notify = whats.add_parser("notify", help="tell the webhook of the settings (notify_file) of one")
+    for verb in (show, state, note, handover, notify):
+        verb.add_argument("id", help="the id of an incident, or how it begins")
+    state.add_argument("phase", choices=PHASES)
+    state.add_argument("words", nargs="*", help="why")
+    note.add_argument("words", nargs="+", help="what is to be kept")
+    handover.add_argument("--output", dest="output_file", metavar="FILE", help="write it there, for its owner only")
+    whole = {"list": listed, "show": show, "state": state, "note": note, "handover": handover, "notify": notify}
+    for verb, what in ((incident, "list"), *((verb, what) for what, verb in whole.items())):
+        verb.set_defaults(what=what)
+        if verb is not incident:
+            _connection(verb)
+    for verb in (incident, listed, show):
+        verb.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
+    incident.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
 
 
 def _fix(verbs: argparse._SubParsersAction[_Parser]) -> None:

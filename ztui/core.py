@@ -178,6 +178,7 @@ class Core:
             await self._open_records()
             await self._tick()
             await self._sweep(now=True)
+            await self._write_incidents()
         finally:
             watching.cancel()
             await asyncio.wait({watching})
@@ -374,10 +375,13 @@ class Core:
         """Write what the ticks made of incidents, many ticks at once where the disk is slow."""
         while True:
             await self._unsaved.wait()
-            self._unsaved.clear()
-            folded, self._folded = self._folded, None
-            for event in await self._diary.keep(folded, self._clock.now()) if folded is not None else ():
-                self._take(event)
+            await self._write_incidents()
+
+    async def _write_incidents(self) -> None:
+        self._unsaved.clear()
+        folded, self._folded = self._folded, None
+        for event in await self._diary.keep(folded, self._clock.now()) if folded is not None else ():
+            self._take(event)
 
     async def _sweep(self, *, now: bool = False) -> None:
         """Keep a snapshot of a board that rests on everything; ``now`` does not wait for the next one to be due."""

@@ -95,6 +95,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     vaults: dict[str, VaultSettings] = {}
     prod_patterns: tuple[str, ...] = ()
     attestations: str | None = None
+    notify_file: str | None = None
     exec_policy: Policy = "ask"
     exec_allow: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

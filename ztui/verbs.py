@@ -221,6 +221,13 @@ def waive(found: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
+def incident(found: argparse.Namespace, settings: Settings) -> int:
+    """What goes on now."""
+    from ztui.incidentverb import incident as run  # noqa: PLC0415  only this verb needs it
+
+    return run(found, settings)
+
+
 def journal(found: argparse.Namespace, settings: Settings) -> int:
     """Show, verify, export or accept what was changed from here."""
     if found.what == "undo":
@@ -410,6 +417,7 @@ VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
     "mtls": mtls,
     "waive": waive,
     "guide": guide,
+    "incident": incident,
     "journal": journal,
     "fix": fix,
     "roles": print_roles,

@@ -18,6 +18,7 @@ from ztui.demo.catalogue import Resource
 from ztui.demo.server import DemoServer
 from ztui.guide.route import route
 from ztui.settings import ContextSettings, Settings, VaultSettings
+from ztui.sources import alerts, logs
 from ztui.sources.side import POLL_S
 from ztui.targets import finder
 
@@ -30,7 +31,7 @@ class Impatient(SystemClock):
 
     async def sleep(self, seconds: float) -> None:
         """Wait for so long, or hardly at all where it is the pause between two polls."""
-        await super().sleep(SOON_S if seconds == POLL_S else seconds)
+        await super().sleep(SOON_S if seconds in {POLL_S, alerts.SOON_S, logs.SOON_S} else seconds)
 
 
 class Hands:

@@ -24,7 +24,7 @@ PHASE_TONES: Final[dict[Phase, Tone]] = {
     "eradicated": "plain",
     "closed": "dim",
 }
-TITLES: Final = ("", "level", "state", "heard", "on", "what", "told by", "n", "id")
+TITLES: Final = ("", "level", "state", "last (UTC)", "on", "what", "told by", "n", "id")
 _NEXT: Final[dict[Phase, str]] = {
     "new": "a acknowledges it, so that others see that somebody looks; f contains it",
     "acknowledged": "f contains it; b shows what could be reached from here",
@@ -62,7 +62,7 @@ def _line(item: Incident, now: datetime) -> Line:
             cell(glyph, tone),
             cell(item.level, tone),
             cell(item.phase, PHASE_TONES[item.phase]),
-            cell(span(now - item.last), "dim"),
+            cell(stamp(item.last, now), "dim"),
             cell(things + (f" +{more}" if more > 0 else ""), "strong" if item.is_open else "dim"),
             cell(worst.rule if worst else ""),
             cell(", ".join(item.sources), "dim"),
@@ -102,28 +102,35 @@ def page(item: Incident, now: datetime) -> Iterator[Line]:
     yield _text("gap", "")
     told = f"{item.count} signals of {len(item.sources)} sources ({', '.join(item.sources)}), oldest first (UTC)"
     yield _text("timeline", told, "strong")
-    for number, (at, words, tone) in enumerate(sorted(_timeline(item), key=lambda told: told[0])):
+    for number, (at, words, tone) in enumerate(timeline(item)):
         yield Line(f"at:{number}", (prose(f"{stamp(at, now)} {words}", tone),), depth=1)
 
 
-def _timeline(item: Incident) -> Iterator[tuple[datetime, str, Tone]]:
+def timeline(item: Incident) -> list[tuple[datetime, str, Tone]]:
+    """What was seen and what was done, oldest first, as raw text."""
+    return sorted((*_seen(item), *_acted(item)), key=lambda told: told[0])
+
+
+def _seen(item: Incident) -> Iterator[tuple[datetime, str, Tone]]:
     for one in item.seen:
         about = f" on {one.about}" if one.about is not None and one.about != item.things[0] else ""
         who = f" by {one.principal}" if one.principal else ""
         often = f" ({one.count} times until {one.last.astimezone(UTC):%H:%M:%S})" if one.count > 1 else ""
         says = f": {one.words}" if one.words else ""
         yield one.first, f"{one.level} {one.source}: {one.rule}{about}{who}{often}{says}", TONES[one.level]
+
+
+def _acted(item: Incident) -> Iterator[tuple[datetime, str, Tone]]:
     for act in item.acts:
         what = f"→ {act.phase}" if act.phase else "note"
         yield act.at, f"{what} by {act.by}{': ' if act.words else ''}{act.words}", "accent"
 
 
 def clocks(item: Incident, now: datetime) -> str:
-    """How long it took to each state, and how long it is open."""
+    """When it was heard of, and how long it took to each state."""
     told = [f"{phase} after {span(took)}" for phase in PHASES[1:] if (took := item.reached(phase)) is not None]
-    ended = item.reached("closed")
-    age = f"first heard {span(now - item.opened)} ago, last {span(now - item.last)} ago" if ended is None else ""
-    return "".join(f"; {part}" for part in (*told, age) if part)
+    heard = f"first heard {stamp(item.opened, now)}, last {stamp(item.last, now)}"
+    return "".join(f"; {part}" for part in (heard, *told))
 
 
 def span(time: timedelta) -> str:

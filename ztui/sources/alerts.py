@@ -22,6 +22,9 @@ from ztui.view import Gap, Why
 LIMIT_BYTES: Final = 16 * 1024 * 1024
 NAME: Final = "alertmanager"
 ALERTS_LIMIT: Final = 10_000
+SOON_S: Final = 10.0
+"""Seconds between two looks: somebody waits for what fires."""
+
 _FIRING: Final = {"active": "true", "silenced": "false", "inhibited": "false"}
 
 
@@ -62,4 +65,4 @@ async def _firing(http: Http) -> list[Event]:
 
 
 _ROUTE: Final = by_route("openshift-monitoring", "alertmanager-main")
-ALERTS: Final = Side(NAME, "alerts", "monitoring-alertmanager-view", (AlertRouting, FiringAlert), _ROUTE, ask)
+ALERTS: Final = Side(NAME, "alerts", "monitoring-alertmanager-view", (AlertRouting, FiringAlert), _ROUTE, ask, SOON_S)

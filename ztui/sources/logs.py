@@ -29,6 +29,8 @@ LOOK_BACK: Final = "5m"
 """How far back lines are read each time: several rounds, so that one that fails costs no line."""
 
 LINES_LIMIT: Final = 5000
+SOON_S: Final = 10.0
+"""Seconds between two looks: somebody waits for what they tell."""
 _COMPONENT: Final = "app.kubernetes.io/component"
 _GATEWAY: Final = "lokistack-gateway"
 
@@ -97,4 +99,4 @@ async def _lines(http: Http, kind: type[LogLine]) -> list[Event]:
     return events
 
 
-LOGS: Final = Side("loki", "logs", "cluster-logging-audit-view", (StoredRecords, *LINES), find, ask)
+LOGS: Final = Side("loki", "logs", "cluster-logging-audit-view", (StoredRecords, *LINES), find, ask, SOON_S)

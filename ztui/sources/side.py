@@ -40,7 +40,7 @@ _HOST_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 class Side:
     """One thing beside the cluster: its name in gaps, its word on screens, what it is asked, and how its host is found.
 
-    ``role`` is the ClusterRole by which OpenShift lets a user ask it.
+    ``role`` is the ClusterRole by which OpenShift lets a user ask it, ``poll_s`` how long it is left alone between two rounds.
     """
 
     name: str
@@ -49,6 +49,7 @@ class Side:
     kinds: tuple[type[Kind], ...]
     find: Callable[[KubeApi], Awaitable[str]]
     ask: Callable[[Http, type[Kind]], Awaitable[list[Event]]]
+    poll_s: float = POLL_S
 
 
 class Borrowed(Credentials):
@@ -110,7 +111,7 @@ class Poller:
         """Ask until cancelled."""
         while True:
             await self.round()
-            await self._clock.sleep(POLL_S)
+            await self._clock.sleep(self.side.poll_s)
 
     async def close(self) -> None:
         """Close the connection."""
