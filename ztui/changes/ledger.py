@@ -12,6 +12,7 @@ from ztui.changes.change import Change
 from ztui.changes.consent import Mode
 from ztui.changes.entry import Step
 from ztui.changes.journal import Journal
+from ztui.kinds.base import Ref
 from ztui.panes.base import Line, Tone, cell, prose
 
 _SIGNS: Final[dict[Step, tuple[str, Tone]]] = {
@@ -38,6 +39,18 @@ def headline(journal: Journal | None, mode: Mode) -> list[Line]:
 def change_lines(changes: Iterable[Change]) -> list[Line]:
     """A line for each change, as they come."""
     return [_line(item) for item in changes]
+
+
+def touched(changes: Iterable[Change]) -> tuple[tuple[Ref, str], ...]:
+    """Every object that was changed, with its change in raw words, newest first."""
+    found = []
+    for item in reversed(list(changes)):
+        first = item.first
+        words = f"{first.at.astimezone(UTC):%Y-%m-%d %H:%M} UTC {first.recipe} by {first.user or 'nobody named'}: {item.state}"
+        found += [
+            (part.ref, f"{words} ({part.action} {part.ref}, change {item.id})") for part in item.parts if part.ref is not None
+        ]
+    return tuple(found)
 
 
 def _line(item: Change) -> Line:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
 
 from ztui.checks.base import Evidence, Finding, check, cluster_ref, fail, na, ok, reason, seen, warn
 from ztui.engines import tenancy
@@ -22,7 +21,7 @@ from ztui.engines.netrules import (
     inside,
     of_namespace,
 )
-from ztui.engines.reach import Reach, namespace_labels, outside, reach, rulebook, spot_of
+from ztui.engines.reach import ANYWHERE, Reach, namespace_labels, outside, reach, rulebook, spot_of
 from ztui.kinds.base import Kind, matches
 from ztui.kinds.clusternetwork import NetworkConfig
 from ztui.kinds.netpolicy import (
@@ -91,9 +90,6 @@ METADATA = reason(
     "no policy denies {pod} the metadata service 169.254.169.254, where {platform} gives out the node's credentials",
     next="Preview an EgressFirewall that denies 169.254.169.254/32 first",
 )
-
-_ANYWHERE: Final = "198.51.100.1"
-"""An address of the range for documentation: only a rule for the whole internet covers it."""
 
 
 @check(
@@ -202,7 +198,7 @@ def fenced(view: View, namespace: Namespace) -> Iterator[Finding]:
         return
     platform = view.derive(cloud)
     metadata = _first_reaching(view, pods, METADATA_ADDRESS, 80) if may_serve(platform) else None
-    internet = _first_reaching(view, pods, _ANYWHERE, 443)
+    internet = _first_reaching(view, pods, ANYWHERE, 443)
     words = {"platform": platform or "the cloud, if this is one,", "total": len(pods)}
     if metadata is not None:
         judge = fail if platform else warn

@@ -39,6 +39,9 @@ from ztui.view import View
 PLACES: Final[tuple[type[Kind], ...]] = (Namespace, Pod)
 PLACES_WHERE_SERVED: Final[tuple[type[Kind], ...]] = (UserDefinedNetwork, ClusterUserDefinedNetwork)
 
+ANYWHERE: Final = "198.51.100.1"
+"""An address of the range for documentation: only a rule for the whole internet covers it."""
+
 NAME_LABEL: Final = "kubernetes.io/metadata.name"
 _PRIMARY: Final = "k8s.ovn.org/primary-user-defined-network"
 
