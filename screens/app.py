@@ -397,6 +397,14 @@ class ZtuiApp(App[int]):
         """Answer what is between two workloads."""
         asking.trust(self, question)
 
+    def action_blast(self, question: str = "") -> None:
+        """Answer what one thing can touch, and what can touch it."""
+        asking.blast(self, question)
+
+    def action_bundle(self, question: str = "") -> None:
+        """Capture the evidence about one thing."""
+        asking.bundle(self, question)
+
     def action_can_reach(self, question: str = "") -> None:
         """Answer whether one workload may reach another."""
         asking.can_reach(self, question)

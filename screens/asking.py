@@ -42,6 +42,42 @@ def trust(app: ZtuiApp, question: str) -> None:
     app.open_main(TrustScreen, *words)
 
 
+def blast(app: ZtuiApp, question: str) -> None:
+    """Answer what one thing can touch, and what can touch it; alone, of what the cursor is on."""
+    from screens.blast import BlastScreen  # noqa: PLC0415  only where it is asked
+
+    target = _target(app, question)
+    if target:
+        app.open_main(BlastScreen, target)
+    else:
+        app.tell(f"ask as in `:blast deployment/shop/api`: {_TARGETS}")
+
+
+def bundle(app: ZtuiApp, question: str) -> None:
+    """Capture the evidence about one thing into a file; alone, about what the cursor is on."""
+    from screens.blast import capture  # noqa: PLC0415  only where it is asked
+
+    target = _target(app, question)
+    if target:
+        capture(app, target)
+    else:
+        app.tell(f"name it as in `:bundle deployment/shop/api`: {_TARGETS}")
+
+
+_TARGETS = "a workload, serviceaccount/NS/NAME, node/NAME, user/NAME or group/NAME"
+
+
+def _target(app: ZtuiApp, question: str) -> str:
+    """What was typed, or what the screen is about; empty where that is not one thing."""
+    from screens.base import FrameScreen  # noqa: PLC0415  only where it is asked
+
+    words = question.split()
+    if not words and isinstance(app.screen, FrameScreen):
+        ref = app.screen.chosen_ref()
+        words = [str(ref)] if ref is not None and not ref.is_hashed else []
+    return words[0] if len(words) == 1 else ""
+
+
 def policy(app: ZtuiApp, tab: str) -> None:
     """Open the policy screen, perhaps at one of its tabs."""
     from screens.policy import PolicyScreen  # noqa: PLC0415  after the first paint

@@ -239,8 +239,24 @@ def _questions(verbs: argparse._SubParsersAction[_Parser]) -> None:
         verb.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
         verb.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
     _add_panes(verbs)
+    _incident_response(verbs)
     node = _verb(verbs, "node", "ask a node itself: SELinux, Secure Boot, FIPS; by a debug pod of oc that is deleted again")
     node.add_argument("name", help="the node")
+
+
+def _incident_response(verbs: argparse._SubParsersAction[_Parser]) -> None:
+    """Verbs for the first minutes after something was taken over."""
+    target = "deployment/NS/NAME, NS/NAME, serviceaccount/NS/NAME, node/NAME, user/NAME or group/NAME"
+    blast = _verb(verbs, "blast", "everything that one workload, account, node or user can touch, and what can touch it")
+    blast.add_argument("target", help=target)
+    blast.add_argument("-o", "--output", default="text", choices=("text", "json"))
+    bundle = _verb(verbs, "bundle", "capture the evidence about one workload, account, node or user; or look into a bundle")
+    bundle.add_argument("target", nargs="?", help=target)
+    bundle.add_argument("--output", metavar="FILE", help="where to; the state folder's bundles by default")
+    bundle.add_argument("--show", metavar="FILE", help="verify a bundle and list what is in it; no cluster is asked")
+    bundle.add_argument("--page", metavar="NAME", help="with --show: print this file of it")
+    for verb in (blast, bundle):
+        verb.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
 
 
 def _journal(verbs: argparse._SubParsersAction[_Parser]) -> None:

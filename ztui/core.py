@@ -34,6 +34,7 @@ from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
 
 if TYPE_CHECKING:
     from ztui.changes.desk import Desk
+    from ztui.evidence.capture import Captured, Wanted
     from ztui.sources.beside import Beside
     from ztui.sources.cluster import Cluster
     from ztui.sources.http import Http
@@ -221,6 +222,14 @@ class Core:
 
                 self._desk = await open_desk(self, cluster, self.settings, self._clock, self._state)
             return self._desk
+
+    async def capture(self, wanted: Wanted, tell: Callable[[str], None] | None = None) -> Captured:
+        """Write what can be known of one thing into a file, before anything is done to it. Raises ZtuiError."""
+        from ztui.evidence.capture import captured  # noqa: PLC0415  only for whoever captures something
+
+        if self._cluster is None:
+            raise ConnectError("there is no cluster yet", next="r tries again to find one")
+        return await captured(self, self._cluster, self._clock, self._state, wanted, tell or _quiet)
 
     def look_again(self) -> None:
         """Read now what is otherwise read now and then: single objects, whose resource nobody may watch."""
@@ -487,3 +496,8 @@ class Core:
         )
         published, self._published = self._published, asyncio.Event()
         published.set()
+
+
+def _quiet(text: str) -> None:
+    """Nobody is told how far it is."""
+    del text

@@ -47,6 +47,11 @@ def redact(text: str) -> str:
     return text
 
 
+def is_secret_of(name: str, value: str) -> bool:
+    """Whether a value counts as a credential by the name that it has: of its key, its variable, its header."""
+    return redact(f"{name}={value}") != f"{redact(name)}={redact(value)}"
+
+
 def looks_secret(value: str) -> bool:
     """Whether a whole value (an annotation, say) carries something that a pattern knows."""
     return redact(value) != value

@@ -32,6 +32,13 @@ PROFILES: Final[dict[str, str]] = {
     "responder": "R",
 }
 READ: Final = ("get", "list", "watch")
+EVIDENCE: Final[tuple[dict[str, Any], ...]] = (
+    {"apiGroups": [""], "resources": ["events"], "verbs": ["list"]},
+    {"apiGroups": [""], "resources": ["pods/log"], "verbs": ["get"]},
+    {"apiGroups": ["apps"], "resources": ["controllerrevisions"], "verbs": ["list"]},
+)
+"""What a bundle of evidence asks for beyond what a viewer reads."""
+
 PATHS: Final = ("/version", "/healthz", "/readyz", "/.well-known/*")
 
 
@@ -46,6 +53,8 @@ def role_documents(profile: str, cards: Iterable[Check]) -> list[dict[str, Any]]
     letter = PROFILES[profile]
     if letter == "F":
         return _fixer(kinds_of(cards))
+    if letter == "R":
+        return [_role("ClusterRole", "ztui-responder", "", list(EVIDENCE))]
     kinds = [kind for kind in kinds_of(cards) if letter == kind.PROFILE]
     documents: list[dict[str, Any]] = []
     rules = _rules(kind for kind in kinds if not kind.SINGLE and not kind.ONLY_IN)

@@ -188,6 +188,36 @@ def admission(found: argparse.Namespace, settings: Settings) -> int:
     return EXIT_NOT_ASSESSED if any(item["served"] for item in told["unseen"]) else 0
 
 
+def blast(found: argparse.Namespace, settings: Settings) -> int:
+    """Print everything that one workload, account, node or user can touch, and what can touch it."""
+    from ztui.capturing import blast as run  # noqa: PLC0415  only this verb needs it
+
+    frame = _assess(found, settings, catalogue())
+    if not _judged(frame):
+        return _not_assessed(frame)
+    text, complete = run(frame, found.target, settings, found.output)
+    out(text)
+    _warn_unreadable(frame)
+    return 0 if complete else EXIT_NOT_ASSESSED
+
+
+def bundle(found: argparse.Namespace, settings: Settings) -> int:
+    """Capture evidence into a file, or show what is in one."""
+    from ztui.capturing import run, show  # noqa: PLC0415  only this verb needs it
+
+    if found.show is not None:
+        text, status = show(found.show, found.page)
+        out(text)
+        return status
+    if not found.target or found.page:
+        msg = "a bundle is of something" if not found.target else "--page belongs to --show"
+        raise SettingsError(msg, where="ztui bundle", next="Name it as in deployment/shop/api, or --show FILE")
+    with target_finder(found, settings) as (finder, mine):
+        text, status = run(found.target, found.output, mine, finder)
+    out(text)
+    return status
+
+
 def waive(found: argparse.Namespace, settings: Settings) -> int:
     """Accept a finding for a time, list what is accepted, or take it back."""
     from ztui.records import Records  # noqa: PLC0415  only this verb writes them
@@ -414,6 +444,8 @@ VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
     "node": node,
     "can-reach": can_reach,
     "admission": admission,
+    "blast": blast,
+    "bundle": bundle,
     "mtls": mtls,
     "waive": waive,
     "guide": guide,

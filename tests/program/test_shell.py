@@ -61,3 +61,32 @@ def test_questions_about_policy_are_answered_on_the_shell(tmp_path: Path) -> Non
     assert "nothing that runs in payments is called nothing" in unknown.stderr
     assert listed.returncode == 0
     assert "legacy/legacy-forever" in listed.stdout
+
+
+def test_a_blast_radius_and_a_bundle_on_the_shell(tmp_path: Path) -> None:
+    def ask(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "ztui", *words]
+        return subprocess.run(command, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, check=False)
+
+    with DemoThread(churn=False) as cluster:
+        connected = ("--kubeconfig", str(cluster.write_kubeconfig(tmp_path / "kubeconfig")))
+        page = ask("blast", "shop/web", *connected)
+        data = ask("blast", "deployment/shop/web", "-o", "json", *connected)
+        unknown = ask("blast", "shop/nothing", *connected)
+        written = ask("bundle", "shop/web", *connected)
+        nothing = ask("bundle", *connected)
+    path = written.stdout.splitlines()[0]
+    shown = ask("bundle", "--show", path)
+    text = ask("bundle", "--show", path, "--page", "blast.txt")
+    refused = ask("bundle", "--show", str(tmp_path / "kubeconfig"))
+    assert page.stdout.startswith("Blast radius of deployment/shop/web\n")
+    assert json.loads(data.stdout)["schema"] == "ztui.blast"
+    assert (unknown.returncode, nothing.returncode) == (2, 2)
+    assert "nothing in shop is called nothing" in unknown.stderr
+    assert written.returncode == 0, written.stderr
+    assert path.startswith(str(tmp_path / "state"))
+    assert "journal   record 1" in written.stdout
+    assert shown.returncode == 0, shown.stderr
+    assert "all files are what was captured" in shown.stdout
+    assert text.stdout.startswith("Blast radius of deployment/shop/web\n")
+    assert (refused.returncode, "no bundle that may be read" in refused.stderr) == (3, True)

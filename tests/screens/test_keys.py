@@ -329,6 +329,37 @@ async def test_a_node_is_asked_by_its_typed_name_only(demo: Frame, typed: str, t
         assert any(told in str(item.message) for item in app._notifications)
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("blast", "ask as in `:blast deployment/shop/api`"),
+        ("blast a b", "ask as in `:blast deployment/shop/api`"),
+        ("bundle", "name it as in `:bundle deployment/shop/api`"),
+        ("bundle shop/web", "there is no cluster yet"),
+    ],
+)
+async def test_a_blast_radius_and_a_bundle_are_of_one_thing(demo: Frame, typed: str, told: str) -> None:
+    app = StagedApp(demo)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("colon", *typed, "enter")
+        await steady(pilot)
+        assert any(told in str(item.message) for item in app._notifications)
+
+
+async def test_a_blast_radius_is_of_what_the_cursor_is_on(demo: Frame) -> None:
+    app = StagedApp(demo)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("w", "down")
+        await steady(pilot)
+        assert isinstance(app.screen, FrameScreen)
+        ref = app.screen.chosen_ref()
+        await pilot.press("colon", *"blast", "enter")
+        await steady(pilot, lambda: f"Blast radius of {ref}" in shown(app))
+        await pilot.press("b")
+        await steady(pilot)
+        assert any("there is no cluster yet" in str(item.message) for item in app._notifications)
+
+
 async def test_a_login_that_no_vault_waits_for_is_told(demo: Frame) -> None:
     app = StagedApp(demo)
     async with app.run_test(size=(100, 30)) as pilot:

@@ -15,6 +15,7 @@ from ztui.board import Board
 from ztui.changes.change import Change
 from ztui.changes.commands import as_commands
 from ztui.changes.consent import UNLOCKED_S, Consent, Mode
+from ztui.changes.entry import Entry, Record
 from ztui.changes.journal import Journal
 from ztui.changes.preview import FAULTY, Effect, Preview, Step, diff, emitted, shifts
 from ztui.changes.protocol import Outcome, Runner, Signature, Tell, opposites
@@ -25,7 +26,7 @@ from ztui.checks.base import CheckId
 from ztui.clock import Clock, within
 from ztui.engines.cuts import CUTS, Doors, doors, lost, used
 from ztui.engines.units import managed_by
-from ztui.errors import ChangeError, ConflictError, ZtuiError
+from ztui.errors import ChangeError, ConflictError, JournalError, ZtuiError
 from ztui.frame import Frame
 from ztui.kinds.base import DECODE_ERRORS, Kind, Ref
 from ztui.kinds.network import Service
@@ -84,6 +85,25 @@ class Desk:
     async def changes(self) -> list[Change]:
         """The changes of the journal, in the order in which they began."""
         return await asyncio.to_thread(self.journal.changes) if self.journal is not None else []
+
+    async def note(self, action: str, outcome: str, ref: Ref | None = None, reason: str = "") -> Record:
+        """Record what is no change of the cluster, such as a bundle of evidence. Raises JournalError where it cannot be."""
+        if self.journal is None:
+            raise JournalError("there is no journal here")
+        who = self._signature
+        entry = Entry(
+            change="",
+            step="note",
+            action=action,
+            ref=ref,
+            user=who.user,
+            context=who.context,
+            cluster=who.cluster,
+            session=who.session,
+            outcome=outcome,
+            reason=reason,
+        )
+        return await asyncio.to_thread(self.journal.append, entry)
 
     @property
     def context(self) -> str:

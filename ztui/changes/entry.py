@@ -16,7 +16,7 @@ import msgspec
 
 from ztui.errors import JournalError
 from ztui.kinds.base import Ref
-from ztui.redact import HIDDEN, redact
+from ztui.redact import HIDDEN, is_secret_of, redact
 from ztui.text import clean
 
 if TYPE_CHECKING:
@@ -177,15 +177,11 @@ def _safe_mapping(value: dict[Any, Any], deep: int) -> Json:
         if not isinstance(key, str):
             raise ValueError("a key is no text")  # noqa: TRY004  one error for all that is no JSON
         told = beside if key == "value" and isinstance(beside, str) else key
-        if isinstance(item, str) and _is_credential(told, item):
+        if isinstance(item, str) and is_secret_of(told, item):
             found[redact(key)] = HIDDEN
         else:
             found[redact(key)] = _safe(item, deep - 1)
     return found
-
-
-def _is_credential(name: str, text: str) -> bool:
-    return redact(f"{name}={text}") != f"{redact(name)}={redact(text)}"
 
 
 def _unwritable(entry: Entry, why: str) -> JournalError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ztui.demo.catalogue import Catalogue
 from ztui.demo.faults import Faults
@@ -20,6 +20,8 @@ class Cluster:
     authorizer: Authorizer
     identities: Identities
     faults: Faults
+    logs: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """What containers have written, by namespace, pod and container, where it is not the usual."""
 
 
 def new_cluster(seed: int) -> Cluster:

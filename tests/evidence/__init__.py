@@ -1,0 +1,1 @@
+"""Evidence bundles: what is captured, what never is, and what a reader refuses."""
