@@ -86,7 +86,7 @@ class IncidentsScreen(ListScreen):
         Column(TITLES[0], 1, fixed=True),
         Column(TITLES[1], 8, fixed=True),
         Column(TITLES[2], 12),
-        Column(TITLES[3], 14, name="last"),
+        Column(TITLES[3], 8),
         Column(TITLES[4], flex=3, least=16),
         Column(TITLES[5], flex=4, least=16),
         Column(TITLES[6], flex=2, least=10, wide=WIDE),

@@ -134,6 +134,8 @@ class Triage:
         for name in changed:
             self._incidents[name] = weighed(self._incidents[name], self._risk(judge, self._incidents[name]))
         dropped = self._dropped()
+        if not (changed or dropped or heard):
+            return None
         return Folded(tuple(self._incidents[name] for name in changed if name in self._incidents), dropped, tuple(heard.values()))
 
     def _fold(self, view: View, told: Signal, changed: dict[str, None], heard: dict[tuple[str, str], Heard]) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,25 @@ import msgspec
 
 from screens.app import ZtuiApp
 from tests.worlds import judged, world
+from ztui.board import Judge
 from ztui.checks.base import catalogue
 from ztui.demo import world as story
+from ztui.demo.attack import Attack, Chronicle
 from ztui.demo.server import DemoServer
+from ztui.engines.incidents import acted
 from ztui.errors import ConnectError, ForbiddenError
 from ztui.frame import Frame
 from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
+from ztui.kinds.alert import BESIDE, LINES
 from ztui.kinds.base import Kind, Malformed, decode_or_malformed
+from ztui.kinds.incident import Act
 from ztui.kinds.nodereport import NodeReport
+from ztui.kinds.notice import NOTICES
 from ztui.kinds.session import Session, session
 from ztui.roles import kinds_of
 from ztui.settings import Settings
 from ztui.store import Put, Store, Whole
+from ztui.triage import Triage
 
 NOW = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
 KINDS = (
@@ -71,9 +79,38 @@ def small_frame(**changes: Any) -> Frame:
 
 def demo_frame() -> Frame:
     """The demo cluster's first state, judged: read from its store through the door, without the network."""
+    return _framed(_read(_told("default")))
+
+
+def attacked_frame() -> Frame:
+    """The demo cluster under attack, its incident folded of what its sources tell."""
+    server = _told("incident")
+    chronicle, minutes = Chronicle(), itertools.count()
+    attack = Attack(server.cluster, chronicle, 7)
+    server.cluster.store.now = lambda: NOW + timedelta(seconds=7 * next(minutes))
+    while attack.step():
+        pass
+    store, judge, triage = _read(server), Judge({}), Triage()
+    lines = [line for told in chronicle.lines.values() for _, line in told]
+    triage.tell(told for line in lines for kind in LINES if (item := kind.read(line)) for told in item.signals())
+    triage.ready = True
+    folded = triage.fold(judge, store.state, judge.judge(store.state), settled=True)
+    [mine] = folded.changed if folded else ()
+    mine = acted(mine, Act(NOW + timedelta(minutes=3), "ana", "", "acknowledged"))
+    mine = acted(mine, Act(NOW + timedelta(minutes=4), "ana", "the owner is told"))
+    store.apply(Put(mine))
+    store.tick(NOW + timedelta(minutes=5))
+    return _framed(store)
+
+
+def _told(scenario: str) -> DemoServer:
     server = DemoServer(churn=False)
     server.cluster.store.now = lambda: NOW  # a picture does not depend on the day
-    story.fill(server.cluster, scenario="default", seed=7, scale=0)
+    story.fill(server.cluster, scenario=scenario, seed=7, scale=0)
+    return server
+
+
+def _read(server: DemoServer) -> Store:
     store = Store()
     store.apply(Whole(NodeReport, frozenset()))
     for kind in kinds_of(catalogue().values()):
@@ -90,7 +127,13 @@ def demo_frame() -> Frame:
             store.apply(Put(found))
     store.apply(Whole(Session, frozenset()))
     store.apply(Put(session("admin", ("platform-admins",), "v1.33.5", "", "", "https://api.demo.example:6443")))
+    for notice in (*NOTICES, *BESIDE):
+        store.apply(Whole(notice, frozenset()))
     store.tick(NOW)
+    return store
+
+
+def _framed(store: Store) -> Frame:
     return Frame(store.state, judged(store.state), health(context="demo", user="admin"), None, 10, 10, 1)
 
 

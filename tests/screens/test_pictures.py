@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.terminal import local_svg
-from tests.screens.stage import StagedApp, beside_frame, demo_frame, small_frame, start_frame
+from tests.screens.stage import StagedApp, attacked_frame, beside_frame, demo_frame, small_frame, start_frame
 from widgets.prompt import Prompt
 from ztui.frame import Frame
 
@@ -25,6 +25,7 @@ def _frames() -> dict[str, Frame]:
     if not _CACHE:
         _CACHE.update({"demo": demo_frame(), "small": small_frame(), "start": start_frame(), "connecting": Frame(kinds=10)})
         _CACHE["beside"] = beside_frame()
+        _CACHE["attacked"] = attacked_frame()
     return _CACHE
 
 
@@ -62,6 +63,9 @@ STATES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "health__trouble": ("demo", ("H",), {}),
     "health__beside": ("beside", ("H",), {}),
     "contexts__none": ("demo", ("c",), {}),
+    "incidents__list": ("attacked", ("i",), {}),
+    "incidents__none": ("demo", ("i",), {}),
+    "incidents__one": ("attacked", ("i", "enter"), {}),
     "policy__reach": ("demo", ("p",), {}),
     "policy__reach-light": ("demo", ("p",), {"theme": "light"}),
     "policy__group": ("demo", ("p", "end", "up", "up", "up", "up", "up", "enter"), {}),

@@ -94,18 +94,17 @@ class Attack:
 
     @property
     def is_cut_off(self) -> bool:
-        """Whether a policy lets nothing out of that pod."""
+        """Whether the policies about that pod let nothing out."""
         meta = self.pod["metadata"]
         found = self._store.find(self._store.catalogue.named("pods"), meta["name"], meta["namespace"])
         labels = ((found or {}).get("metadata") or {}).get("labels") or {}
-        return any(
-            policy["metadata"]["namespace"] == meta["namespace"]
-            and "Egress" in (policy["spec"].get("policyTypes") or ())
-            and not policy["spec"].get("egress")
-            and (policy["spec"].get("podSelector") or {}).get("matchLabels", {}).items() <= labels.items()
-            and not (policy["spec"].get("podSelector") or {}).get("matchExpressions")
+        mine = [
+            policy["spec"]
             for policy in self._store.of("networkpolicies.networking.k8s.io")
-        )
+            if policy["metadata"]["namespace"] == meta["namespace"] and _selects(policy["spec"], labels)
+        ]
+        closing = [spec for spec in mine if "Egress" in (spec.get("policyTypes") or ())]
+        return bool(closing) and not any(spec.get("egress") for spec in closing)
 
     @property
     def has_token(self) -> bool:
@@ -290,3 +289,9 @@ class Attack:
             and not pod["metadata"].get("deletionTimestamp")
         ]
         return sorted(found, key=lambda pod: str(pod["metadata"]["name"]))
+
+
+def _selects(spec: Obj, labels: dict[str, str]) -> bool:
+    """Whether a policy is about a pod of these labels; those of the story, and of a quarantine, select by values alone."""
+    selector = spec.get("podSelector") or {}
+    return not selector.get("matchExpressions") and (selector.get("matchLabels") or {}).items() <= labels.items()

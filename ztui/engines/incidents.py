@@ -36,6 +36,9 @@ RISKY: Final = 70
 """From which risk of a workload on its incident is a level worse."""
 
 SEEN_LIMIT: Final = 200
+OTHERS: Final = "other rules"
+"""The line that counts what has none of its own any more."""
+
 THINGS_LIMIT: Final = 30
 ACTS_LIMIT: Final = 500
 
@@ -240,7 +243,10 @@ def _counted(seen: tuple[Seen, ...], told: Signal, about: Ref | None, count: int
     one = Seen(
         told.source, told.rule, told.level, about, told.subject.principal, told.at, told.at, count, told.words, told.subject.node
     )
-    return (*seen, one) if len(seen) < SEEN_LIMIT else seen
+    if len(seen) < SEEN_LIMIT or told.rule == OTHERS:
+        return (*seen, one)
+    # However many rules there are: each signal is counted.
+    return _counted(seen, replace(told, rule=OTHERS, subject=Subject()), None, count)
 
 
 def weighed(incident: Incident, risk: float | None) -> Incident:

@@ -13,6 +13,7 @@ from ztui.kinds.base import Kind, Ref
 from ztui.kinds.incident import LEVELS, PHASES, Incident, Level, Phase, Seen
 from ztui.kinds.notice import NOTICES
 from ztui.panes.base import Line, Tone, cell, prose
+from ztui.panes.reach import short
 from ztui.view import View, Why
 from ztui.words import GLYPHS, gap_text
 
@@ -24,7 +25,7 @@ PHASE_TONES: Final[dict[Phase, Tone]] = {
     "eradicated": "plain",
     "closed": "dim",
 }
-TITLES: Final = ("", "level", "state", "last (UTC)", "on", "what", "told by", "n", "id")
+TITLES: Final = ("", "level", "state", "last", "on", "what", "told by", "n", "id")
 _NEXT: Final[dict[Phase, str]] = {
     "new": "a acknowledges it, so that others see that somebody looks; f contains it",
     "acknowledged": "f contains it; b shows what could be reached from here",
@@ -52,7 +53,7 @@ def incident_lines(view: View) -> tuple[Line, ...]:
 
 def _line(item: Incident, now: datetime) -> Line:
     worst = worst_of(item)
-    things = ", ".join(map(str, item.things[:1])) or ", ".join(item.principals[:1]) or "?"
+    things = short(item.things[0]) if item.things else next(iter(item.principals), "?")
     more = len(item.things) - 1
     tone: Tone = TONES[item.level] if item.is_open else "dim"
     glyph = GLYPHS[Status.FAIL if tone == "fail" else Status.WARN if tone == "warn" else Status.NA]
@@ -62,7 +63,7 @@ def _line(item: Incident, now: datetime) -> Line:
             cell(glyph, tone),
             cell(item.level, tone),
             cell(item.phase, PHASE_TONES[item.phase]),
-            cell(stamp(item.last, now), "dim"),
+            cell(stamp(item.last, now).split()[0], "dim"),
             cell(things + (f" +{more}" if more > 0 else ""), "strong" if item.is_open else "dim"),
             cell(worst.rule if worst else ""),
             cell(", ".join(item.sources), "dim"),
