@@ -258,7 +258,7 @@ class Ear:
                 self.told += event.obj.signals()  # type: ignore[attr-defined]  # what passes tells
             apply(event)  # type: ignore[arg-type]  # any event
 
-        store.apply = hear  # type: ignore[method-assign, assignment]
+        store.apply = hear  # type: ignore[method-assign]
 
 
 async def test_lines_are_asked_of_their_tenant_and_read(tmp_path: Path) -> None:

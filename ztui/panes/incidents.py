@@ -53,7 +53,8 @@ def incident_lines(view: View) -> tuple[Line, ...]:
 
 def _line(item: Incident, now: datetime) -> Line:
     worst = worst_of(item)
-    things = short(item.things[0]) if item.things else next(iter(item.principals), "?")
+    first = next(iter(item.things), None)
+    things = next(iter(item.principals), "?") if first is None else short(first) if first.namespace else str(first)
     more = len(item.things) - 1
     tone: Tone = TONES[item.level] if item.is_open else "dim"
     glyph = GLYPHS[Status.FAIL if tone == "fail" else Status.WARN if tone == "warn" else Status.NA]
