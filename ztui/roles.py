@@ -20,7 +20,7 @@ from ztui.kinds.base import Kind
 from ztui.kinds.vault import VaultMount
 from ztui.kinds.vaultpaths import PATHS as VAULT_PATHS
 from ztui.kinds.vaultpaths import VALUES, VaultPath
-from ztui.recipes.base import kinds_used, recipes
+from ztui.recipes.base import Recipe, kinds_of_recipes, recipes
 
 PROFILES: Final[dict[str, str]] = {
     "viewer": "V",
@@ -52,9 +52,11 @@ def role_documents(profile: str, cards: Iterable[Check]) -> list[dict[str, Any]]
     """The roles of a profile as Kubernetes objects: a ClusterRole, and Roles for what is read in one namespace or by name."""
     letter = PROFILES[profile]
     if letter == "F":
-        return _fixer(kinds_of(cards))
+        return _writer("ztui-fixer", kinds_of(cards), [card for card in recipes().values() if card.checks])
     if letter == "R":
-        return [_role("ClusterRole", "ztui-responder", "", list(EVIDENCE))]
+        found = _writer("ztui-responder", kinds_of(cards), [card for card in recipes().values() if card.contains])
+        found[0]["rules"] += EVIDENCE
+        return found
     kinds = [kind for kind in kinds_of(cards) if letter == kind.PROFILE]
     documents: list[dict[str, Any]] = []
     rules = _rules(kind for kind in kinds if not kind.SINGLE and not kind.ONLY_IN)
@@ -75,27 +77,27 @@ def role_documents(profile: str, cards: Iterable[Check]) -> list[dict[str, Any]]
     return documents
 
 
-def _fixer(viewed: frozenset[type[Kind]]) -> list[dict[str, Any]]:
-    """What the recipes write, verb by verb: no wildcard, nothing that no recipe names; reading only what no viewer reads.
+def _writer(called: str, viewed: frozenset[type[Kind]], mine: list[Recipe]) -> list[dict[str, Any]]:
+    """What some recipes write, verb by verb: no wildcard, nothing that none of them names; reading only what no viewer reads.
 
     What is written in one namespace or by one name gets a Role of its own there; making a thing has no name yet.
     """
-    verbs = _written()
-    for kind in kinds_used() - viewed:
+    verbs = _written(mine)
+    for kind in kinds_of_recipes(mine) - viewed:
         if kind.PLURAL and kind.SOURCE == "cluster":
             verbs[kind, ""] |= set(READ)
     wide = {at: found for at, found in verbs.items() if not at[0].SINGLE and not at[0].ONLY_IN}
-    documents = [_role("ClusterRole", "ztui-fixer", "", _by_verbs(wide))]
+    documents = [_role("ClusterRole", called, "", _by_verbs(wide))]
     for namespace in sorted({kind.ONLY_IN for kind, _ in verbs} - {""}):
-        mine = {at: found for at, found in verbs.items() if namespace == at[0].ONLY_IN}
-        documents.append(_role("Role", f"ztui-fixer-{namespace}", namespace, _by_verbs(mine)))
+        inside = {at: found for at, found in verbs.items() if namespace == at[0].ONLY_IN}
+        documents.append(_role("Role", f"{called}-{namespace}", namespace, _by_verbs(inside)))
     for (kind, _), found in sorted(verbs.items(), key=lambda item: item[0][0].SINGLE or ("", "")):
         if kind.SINGLE is not None:
             namespace, name = kind.SINGLE
             rule = {"apiGroups": [kind.GROUP], "resources": [kind.PLURAL]}
             rules = [{**rule, "resourceNames": [name], "verbs": sorted(found - {"create"})}]
             rules += [{**rule, "verbs": ["create"]}] if "create" in found else []
-            documents.append(_role("Role", f"ztui-fixer-{name}", namespace, rules))
+            documents.append(_role("Role", f"{called}-{name}", namespace, rules))
     return documents
 
 
@@ -103,12 +105,12 @@ Written = dict[tuple[type[Kind], str], set[str]]
 """Verbs by kind and subresource."""
 
 
-def _written() -> defaultdict[tuple[type[Kind], str], set[str]]:
+def _written(cards: Iterable[Recipe]) -> defaultdict[tuple[type[Kind], str], set[str]]:
     verbs: defaultdict[tuple[type[Kind], str], set[str]] = defaultdict(set)
-    for card in recipes().values():
+    for card in cards:
         for kind in card.writes:
             if kind.SOURCE == "cluster":
-                only_read = (kind in card.deletes or kind in card.statuses) and kind not in card.makes
+                only_read = kind in (*card.deletes, *card.statuses, *card.scales) and kind not in card.makes
                 verbs[kind, ""] |= {"get"} if only_read else {"get", "patch"}
         for kind in card.makes:
             verbs[kind, ""] |= {"create", "delete"}
@@ -116,6 +118,8 @@ def _written() -> defaultdict[tuple[type[Kind], str], set[str]]:
             verbs[kind, ""].add("delete")
         for kind in card.statuses:
             verbs[kind, "/status"].add("patch")
+        for kind in card.scales:
+            verbs[kind, "/scale"].add("patch")
     return verbs
 
 

@@ -31,7 +31,7 @@ def roles_page() -> str:
     lines = [
         "# Rights",
         "",
-        "Generated from the catalogue: exactly what this release reads, no wildcard, and no write but in the profile fixer.",
+        "Generated from the catalogue: exactly what this release reads, no wildcard, and no write but in fixer and responder.",
         "`ztui roles PROFILE` prints the same, `--bind USER|group:G|sa:NAMESPACE/NAME` adds the bindings. What is not granted is",
         "`UNKNOWN`, never a pass.",
         "",
@@ -68,7 +68,8 @@ def _card(card: Recipe) -> list[str]:
     limit = f"{card.verify_s / 60:.0f} minutes" if card.verify_s >= 120 else f"{card.verify_s:.0f} s"
     proof = "what it changes has come about" if card.done is not None else "the finding is gone, or else its objects are there"
     lines = [about, "", f"- {card.risk_class}{', nodes restart' if card.reboots else ''}"]
-    lines += [f"- mends {', '.join(card.checks) or 'what a person names'}, on {', '.join(card.on)}"]
+    lines += [f"- mends {', '.join(card.checks)}, on {', '.join(card.on)}"] if card.checks else []
+    lines += [f"- contains an incident at: {', '.join(card.contains)}; on {', '.join(card.on)}"] if card.contains else []
     lines += [f"- writes {', '.join(dict.fromkeys(kind.KIND for kind in card.writes))}"]
     lines += [f"- asks: {item.text}{f' (proposed: {item.proposed})' if item.proposed else ''}" for item in card.asks]
     lines += [f"- proved when {proof}, within {limit}{'; else taken back by itself' if card.rolls_back else ''}"]

@@ -50,9 +50,11 @@ CASES = [
 
 
 def ref_of(text: str) -> Ref:
-    """``pod/shop/api``, or ``Cluster/x`` for what is no object."""
+    """``pod/shop/api``, or ``Cluster/x`` and ``Image/x`` for what is no object."""
     if text.startswith("Cluster/"):
         return Ref("", "Cluster", "", text.removeprefix("Cluster/"))
+    if text.startswith("Image/"):
+        return Ref("", "Image", "", text.removeprefix("Image/"))
     group, _, rest = text.rpartition(" ")
     name, *place = rest.split("/")
     found: Obj = {"kind": name, "metadata": {"name": place[-1]}}
@@ -84,7 +86,8 @@ def test_a_plan(case: Case) -> None:
 def _fits(found: Plan, state: Any) -> None:
     """Every plan can be made on the state that it was made for: the effect on verdicts rests on that."""
     later = after(state, found)
-    for write in found.writes:
+    last = {write.ref: write for write in found.writes}
+    for write in last.values():
         held: Kind | None = later.objects.get(write.kind, {}).get(write.ref.namespace, {}).get(write.ref.name)
         assert (held is None) is (write.verb == "delete")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from ztui.changes.preview import Preview, Step, emitted
-from ztui.changes.writer import pinned
+from ztui.changes.writer import SUBRESOURCES, pinned
 from ztui.kinds.base import Kind
 
 
@@ -32,6 +32,7 @@ def _command(step: Step, version: str) -> str:
     if write.verb == "label":
         labels = " ".join(shlex.quote(f"{key}={value}" if value is not None else f"{key}-") for key, value in write.body.items())
         return f"kubectl label --overwrite {what}{place} {labels}"
-    sub = " --subresource=status" if write.verb == "status" else ""
-    body = pinned(write.body, step.live)
-    return f"kubectl patch {what}{place}{sub} --type=json -p {shlex.quote(msgspec.json.encode(body).decode())}"
+    sub = f" --subresource={write.verb}" if write.verb in SUBRESOURCES else ""
+    merges = write.verb in {"merge", "scale"}
+    body, form = (write.body, "merge") if merges else (pinned(write.body, step.live), "json")
+    return f"kubectl patch {what}{place}{sub} --type={form} -p {shlex.quote(msgspec.json.encode(body).decode())}"

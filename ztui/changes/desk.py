@@ -20,7 +20,7 @@ from ztui.changes.journal import Journal
 from ztui.changes.preview import FAULTY, Effect, Preview, Step, diff, emitted, shifts
 from ztui.changes.protocol import Outcome, Runner, Signature, Tell, opposites
 from ztui.changes.recovery import recovered
-from ztui.changes.undo import Opposite, as_write, obstacles, reading
+from ztui.changes.undo import GONE, Opposite, as_write, obstacles, reading
 from ztui.changes.writer import Live, Writer, live_of
 from ztui.checks.base import CheckId
 from ztui.clock import Clock, within
@@ -31,12 +31,15 @@ from ztui.frame import Frame
 from ztui.kinds.base import DECODE_ERRORS, Kind, Ref
 from ztui.kinds.network import Service
 from ztui.kinds.workload import Namespace, Pod
-from ztui.recipes.base import Plan, Recipe, Stop, Write, kind_of, plan, recipes
+from ztui.recipes.base import Note, Plan, Recipe, Stop, Write, kind_of, note, plan, recipes
 from ztui.recipes.simulate import after, with_objects
 from ztui.recipes.trees import PatchError
 from ztui.view import State, View
 
 _NO_DRY_RUN: Final = "does not support dry run"
+_LEAVES_NOTHING: Final = frozenset({"delete", "merge"})
+"""Writes of an undo that are done where their object is gone: it was to go, or to get back values of its own."""
+
 _REACH: Final = frozenset((*CUTS, Namespace, Pod, Service))
 
 
@@ -177,17 +180,23 @@ class Desk:
     async def _undoing(self, recipe: str, change: str, items: tuple[Opposite, ...]) -> Preview:
         stops: list[Stop] = []
         writes: list[Write] = []
+        told: list[Note] = []
         for item in items:
             kind = kind_of(item.ref)
             if kind is None:
                 raise ChangeError("this release cannot take it back", where=str(item.ref), why="no recipe writes that kind")
             live = await self._read(reading(item, kind))
+            if live is None and item.verb in _LEAVES_NOTHING and len(items) > 1:
+                told.append(note(GONE, item.ref, what=str(item.ref)))
+                continue
             stops += obstacles(item, live)
             writes.append(as_write(item, kind))
+        if not writes:
+            stops += [Stop(item) for item in told]
         card = recipes().get(recipe)
         risk = card.risk_class if card is not None else "disruptive"
         checks = card.checks if card is not None else ()
-        found = Plan(recipe, f"take back {change}", risk, items[0].ref, checks, tuple(writes), (), tuple(stops), 5.0)
+        found = Plan(recipe, f"take back {change}", risk, items[0].ref, checks, tuple(writes), tuple(told), tuple(stops), 5.0)
         shown = await self._shown(found, await self._lives(found), None)
         return msgspec.structs.replace(shown, undoes=change)
 
@@ -227,12 +236,20 @@ class Desk:
             await asyncio.wait({watching})
 
     async def _shown(self, found: Plan, lives: list[Live | None], answers: Mapping[str, str] | None) -> Preview:
-        steps = tuple([await self._tried(write, live) for write, live in zip(found.writes, lives, strict=True)])
+        steps = tuple([await self._step(found, at, live) for at, live in enumerate(lives)])
         effect = await self._effect(found, _newer(self._core.frame.state, found, lives))
         words = (_owner(self._core.frame.state, write) for write in found.writes)
         owner = next((word for word in words if word != "direct"), "")
         rights = await self._rights(found)
         return Preview(found, steps, effect, rights, owner, answers=tuple((answers or {}).items()))
+
+    async def _step(self, found: Plan, at: int, live: Live | None) -> Step:
+        """A write of a plan; one that makes again what an earlier one deletes finds nothing there."""
+        write = found.writes[at]
+        deleted = [item for item in found.writes[:at] if item.verb == "delete" and _same(item.ref, write.ref)]
+        if live is None or not write.creates or not deleted:
+            return await self._tried(write, live)
+        return msgspec.structs.replace(await self._tried(write, None), replaces=live.uid)
 
     async def _tried(self, write: Write, live: Live | None) -> Step:
         """A write with the server's word on it."""
@@ -340,8 +357,10 @@ def _held(state: State, kind: type[Kind], ref: Ref) -> Kind | None:
 
 def _owner(state: State, write: Write) -> str:
     held = _held(state, write.kind, write.ref)
-    if held is None or any(owner.controller for owner in held.owners):
-        return "direct" if held is None else "operator"
+    if held is None or isinstance(held, Pod):  # what controls a pod makes others, and leaves its metadata alone
+        return "direct"
+    if any(owner.controller for owner in held.owners):
+        return "operator"
     word = managed_by(held, Ref("apps", "Deployment", "", ""))
     return word
 

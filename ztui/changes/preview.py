@@ -20,7 +20,7 @@ from ztui.checks.base import CheckId, Status
 from ztui.engines.cuts import Connection
 from ztui.kinds.base import Ref
 from ztui.recipes.base import Plan, Write
-from ztui.recipes.trees import ABSENT, is_nothing, leaves
+from ztui.recipes.trees import ABSENT, is_nothing, leaves, overlaid
 
 FAULTY: Final = frozenset({Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR})
 
@@ -39,7 +39,7 @@ class Step(msgspec.Struct, frozen=True):
     """One write with what is known of its object before, and what the server's dry-run made of it.
 
     ``owners`` are those whose fields it would take over; ``problem`` is why there was no dry-run, or what the server said against
-    it (then ``refused``).
+    it (then ``refused``). ``replaces`` is the uid of the object of the same name that an earlier write of the plan deletes.
     """
 
     write: Write
@@ -48,6 +48,7 @@ class Step(msgspec.Struct, frozen=True):
     owners: tuple[tuple[str, tuple[str, ...]], ...] = ()
     problem: str = ""
     refused: bool = False
+    replaces: str = ""
 
 
 class Shift(msgspec.Struct, frozen=True):
@@ -187,12 +188,12 @@ def before_after(step: Step) -> tuple[dict[str, Any], dict[str, Any]]:
     if write.verb == "label":
         held = dict(live.values) if live else {}
         return held, {key: value for key, value in {**held, **write.body}.items() if value is not None}
-    return _filled(live.values) if live else {}, _filled(write.body)
+    return _filled(live.values) if live else {}, _filled(write.body)  # what a merge patch takes away is in the first alone
 
 
 def _filled(tree: Any) -> dict[str, Any]:
     """The values of a tree by path, without maps and lists that are empty."""
-    return {path: value for path, value in leaves(tree or {}) if value not in ({}, [])}
+    return {path: value for path, value in leaves(tree or {}) if value not in ({}, [], None)}
 
 
 def rewrites(step: Step) -> Iterator[DiffLine]:
@@ -228,12 +229,14 @@ def emitted(write: Write, version: str) -> str:
         return ""
     meta = {"name": write.ref.name, **({"namespace": write.ref.namespace} if write.ref.namespace else {})}
     body = dict(write.body)
-    meta |= body.pop("metadata", {})
+    meta |= {key: value for key, value in body.pop("metadata", {}).items() if write.owner is None or key != "ownerReferences"}
     return msgspec.yaml.encode({"apiVersion": version, "kind": write.kind.KIND, "metadata": meta, **body}).decode()
 
 
 def is_same(shown: Step, now: Live | None) -> bool:
     """Whether the object is still the one that was shown: nothing that a person sets has changed."""
+    if shown.replaces:
+        return now is None or now.uid != shown.replaces  # a controller may have made it again already
     if shown.live is None or now is None:
         return shown.live is now
     return shown.live.uid == now.uid and shown.live.print == now.print
@@ -250,6 +253,8 @@ def is_made(write: Write, live: Live | None, shown: Live | None) -> bool:
         return bool(wanted) and all(_alike(live.values.held.get(path, ABSENT), value) for path, value in wanted.items())
     if write.verb == "label":
         return all(live.values.get(key) == value for key, value in write.body.items())
+    if write.verb in {"merge", "scale"}:
+        return _filled(overlaid(live.values, write.body)) == _filled(live.values)
     return _covers(live.values, write.body)
 
 

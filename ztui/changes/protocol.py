@@ -22,8 +22,8 @@ from ztui.changes.undo import Opposite, as_write, opposite
 from ztui.changes.writer import Live, Sent
 from ztui.clock import Clock
 from ztui.errors import ChangeError, DriftError, OutcomeUnknownError, ZtuiError
-from ztui.kinds.base import Kind
-from ztui.recipes.base import Write
+from ztui.kinds.base import Kind, Ref
+from ztui.recipes.base import Plan, Write, owned
 
 State = Literal["verified", "applied", "failed", "rolled-back", "unknown"]
 LOOK_S: Final = 1.0
@@ -87,16 +87,18 @@ class Runner:
             raise ChangeError("nothing was sent", where=plan.title, why="others own fields that it sets")
         if preview.refusals:
             raise ChangeError("nothing was sent", where=plan.title, why=preview.refusals[0])
+        _insist_on_owners(plan)
         change = new_id()
         async with self._busy:
             done: list[Opposite] = []
+            uids: dict[Ref, str] = {}
             intents = [self._intent(change, preview, step, consent) for step in preview.steps]
             for entry in intents:
                 await self._keep(entry, "intent")
             try:
                 for step, entry in zip(preview.steps, intents, strict=True):
                     tell(f"applying {step.write.ref}")
-                    found = await self._make(step, entry, consent)
+                    found = await self._make(step, entry, consent, uids)
                     done += [found] if found else []
             except ZtuiError as error:
                 if done or isinstance(error, OutcomeUnknownError):
@@ -110,8 +112,8 @@ class Runner:
         entry = self._entry(change, preview.plan.recipe, step.write, **kept)
         return msgspec.structs.replace(entry, undoes=preview.undoes)
 
-    async def _make(self, step: Step, ours: Entry, consent: Consent) -> Opposite | None:
-        """One write, from its intent to its answer."""
+    async def _make(self, step: Step, ours: Entry, consent: Consent, uids: dict[Ref, str]) -> Opposite | None:
+        """One write, from its intent to its answer. ``uids`` are those of the objects that were written before it."""
         write, change = step.write, ours.change
         try:
             now = await self._hand.read(write)
@@ -121,6 +123,10 @@ class Runner:
         except ZtuiError as error:
             await self._keep(ours, "failed", outcome=f"nothing was sent: {error.what}")
             raise
+        if write.owner is not None:  # only now is it known; whoever settles this after a crash reads it in the journal
+            write = owned(write, uids[_named(write.owner)])
+            step = msgspec.structs.replace(step, write=write)
+            ours = msgspec.structs.replace(ours, after=_kept(step, before_after(step)[1]))
         uid = now.uid if now else ""
         hint = None if now is None and write.verb != "apply" else opposite(write, now, now or _unmade(uid))
         await self._keep(msgspec.structs.replace(ours, undo=_raw(hint)), "sent")
@@ -134,6 +140,7 @@ class Runner:
         back = opposite(write, now, sent.live)
         outcome = "; ".join(sent.warnings)
         ref = msgspec.structs.replace(write.ref, uid=sent.live.uid if sent.live else uid)
+        uids[_named(ref)] = ref.uid
         await self._keep(msgspec.structs.replace(ours, ref=ref, undo=_raw(back)), "acked", outcome=outcome)
         return back
 
@@ -227,6 +234,20 @@ class Runner:
     async def _keep(self, entry: Entry, step: Kept, outcome: str = "") -> None:
         kept = msgspec.structs.replace(entry, step=step, outcome=outcome or entry.outcome)
         await asyncio.to_thread(self._journal.append, kept)
+
+
+def _named(ref: Ref) -> Ref:
+    """A ref by its name alone."""
+    return msgspec.structs.replace(ref, uid="")
+
+
+def _insist_on_owners(plan: Plan) -> None:
+    """Refuse a plan whose object would belong to one that it does not write before. Raises ChangeError."""
+    before: set[Ref] = set()
+    for write in plan.writes:
+        if write.owner is not None and _named(write.owner) not in before:
+            raise ChangeError("nothing was sent", where=str(write.ref), why=f"its owner is not made before it: {write.owner}")
+        before.add(_named(write.ref))
 
 
 def _kept(step: Step, values: Any) -> Any:

@@ -14,7 +14,7 @@ from ztui.changes.writer import Live, Pinned
 from ztui.checks.base import Reason
 from ztui.kinds.base import Kind, Ref
 from ztui.recipes.base import Note, Stop, Verb, Write, note
-from ztui.recipes.trees import ABSENT, escaped, is_nothing, leaves, value_at
+from ztui.recipes.trees import ABSENT, escaped, former, is_nothing, leaves, value_at
 
 EDITED = Reason("edited-since", "{field} was changed since by somebody else: {ours} was ours, {now} is there now", waivable=False)
 GONE = Reason("gone-since", "{what} is not there any more")
@@ -23,7 +23,10 @@ CHANGED = Reason("object-edited", "{what} was made by this change and edited sin
 
 
 class Opposite(msgspec.Struct, frozen=True):
-    """One write of an undo, as the journal keeps it. ``after`` is what our write left, ``print`` the whole of what it made."""
+    """One write of an undo, as the journal keeps it. ``after`` is what our write left, ``print`` the whole of what it made.
+
+    Without a print it does not matter what somebody made of it since.
+    """
 
     group: str
     kind: str
@@ -49,9 +52,11 @@ def opposite(write: Write, before: Live | None, after: Live | None) -> Opposite 
     ref = write.ref
     head = (ref.group, ref.kind, ref.namespace, ref.name, after.uid)
     if before is None:
-        return Opposite(*head, "delete", after=None, print=after.print)
+        return Opposite(*head, "delete", after=None, print="" if write.changes else after.print)
     if write.verb == "label":
         return Opposite(*head, "label", {key: before.values.get(key) for key in write.body}, write.manager, dict(write.body))
+    if write.verb in {"merge", "scale"}:
+        return Opposite(*head, write.verb, former(before.values, write.body), write.manager, write.body)
     if isinstance(before.values, Pinned):
         back = before.values.back
         return Opposite(*head, "patch", back, write.manager, before.values.made) if back is not None else None
@@ -88,8 +93,8 @@ def as_write(item: Opposite, kind: type[Kind]) -> Write:
 
 def reading(item: Opposite, kind: type[Kind]) -> Write:
     """The write whose values tell whether the object is still as we left it."""
-    if item.verb == "apply":
-        return Write(kind, item.ref, "apply", item.after)
+    if item.verb in {"apply", "merge", "scale"}:
+        return Write(kind, item.ref, item.verb, item.after)
     if item.verb == "patch":
         return Write(
             kind, item.ref, "patch", [{"op": "replace", "path": path, "value": value} for path, value in item.after.items()]
@@ -105,7 +110,7 @@ def obstacles(item: Opposite, live: Live | None) -> tuple[Stop, ...]:
     if live.uid != item.uid:
         return (Stop(note(OTHER, item.ref, what=what)),)
     if item.verb == "delete":
-        return (Stop(note(CHANGED, item.ref, what=what)),) if live.print != item.print else ()
+        return (Stop(note(CHANGED, item.ref, what=what)),) if item.print and live.print != item.print else ()
     return tuple(Stop(edit) for edit in edits(item, live))
 
 
@@ -113,6 +118,11 @@ def edits(item: Opposite, live: Live) -> Iterable[Note]:
     """The fields that are not as our write left them, in a three-way view."""
     ours, now = values(item.after), values(live.values)
     for path, value in ours.items():
+        if value is None:  # taken away by us
+            back = next((held for at, held in now.items() if at == path or at.startswith(f"{path}.")), ABSENT)
+            if not is_nothing(back):
+                yield note(EDITED, item.ref, field=path, ours="nothing", now=_short(back))
+            continue
         found = now.get(path, ABSENT)
         if found != value and not (is_nothing(found) and is_nothing(value)):
             yield note(EDITED, item.ref, field=path, ours=_short(value), now="nothing" if found is ABSENT else _short(found))

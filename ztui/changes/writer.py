@@ -25,8 +25,13 @@ TYPES: Final[dict[Verb, str]] = {
     "patch": "application/json-patch+json",
     "status": "application/json-patch+json",
     "label": "application/merge-patch+json",
+    "merge": "application/merge-patch+json",
+    "scale": "application/merge-patch+json",
     "delete": "application/json",
 }
+SUBRESOURCES: Final = frozenset({"status", "scale"})
+"""The verbs that are about a subresource, which is called like them."""
+
 _REFUSED: Final = (400, 403, 404, 405, 409, 413, 415, 422)
 """Answers that say surely that nothing was written."""
 
@@ -50,7 +55,7 @@ class Pinned(msgspec.Struct, frozen=True):
 class Live(msgspec.Struct, frozen=True):
     """An object as the server has it, as far as a write is concerned.
 
-    ``values`` are those that the write is about: a tree for ``apply`` and ``label``, ``Pinned`` for patches. ``print`` tells two
+    ``values`` are those that the write is about: a tree, or ``Pinned`` for JSON Patches. ``print`` tells two
     versions apart in everything that a person sets. ``managers`` own parts of it. ``obj`` is it, through the door. ``hollow``
     are the empty maps in it that an ``apply`` fills.
     """
@@ -125,7 +130,7 @@ class Writer:
         try:
             answer = await self._http.request(
                 "DELETE" if write.verb == "delete" else "PATCH",
-                self._path(write) + ("/status" if write.verb == "status" else ""),
+                self._path(write) + (f"/{write.verb}" if write.verb in SUBRESOURCES else ""),
                 query=query,
                 accept=accept,
                 body=msgspec.json.encode(self._body(write, live, change, dry_run=dry_run)),
@@ -153,8 +158,8 @@ class Writer:
             "resource": where.plural,
             "name": "" if verb == "create" else write.ref.name,
         }
-        if write.verb == "status":
-            asked["subresource"] = "status"
+        if write.verb in SUBRESOURCES:
+            asked["subresource"] = write.verb
         if write.ref.namespace:
             asked["namespace"] = write.ref.namespace
         body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview", "spec": {"resourceAttributes": asked}}
@@ -181,9 +186,14 @@ class Writer:
             # A server that is sent options in the body does not look at those of the query, a dry-run included.
             tried = {"dryRun": ["All"]} if dry_run else {}
             uid = {"uid": live.uid if live else write.ref.uid}
-            return {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": uid, **tried}
+            # Without a word a Job would be kept until what it owns had been cut loose.
+            how = {"propagationPolicy": "Background"}
+            return {"kind": "DeleteOptions", "apiVersion": "v1", "preconditions": uid, **how, **tried}
         if write.verb == "label":
             return {"metadata": {"uid": live.uid if live else write.ref.uid, "labels": write.body}}
+        if write.verb in {"merge", "scale"}:
+            uid = {"uid": live.uid if live else write.ref.uid}
+            return {**write.body, "metadata": {**write.body.get("metadata", {}), **uid}}
         if write.verb == "apply":
             return applied_body(write, self.resource(write.kind), live, change)
         try:
@@ -201,7 +211,7 @@ def applied_body(write: Write, where: Resource, live: Live | None, change: str =
     if live is not None and not write.creates:
         meta["uid"] = live.uid
     if write.creates:
-        meta["labels"] = {**meta.get("labels", {}), MANAGED_BY: "ztui"}
+        meta["labels"] = {MANAGED_BY: "ztui", **meta.get("labels", {})}
         if change:
             meta["annotations"] = {**meta.get("annotations", {}), CHANGE_ID: change}
     version = where.base.removeprefix("/apis/").removeprefix("/api/")
@@ -221,7 +231,7 @@ def live_of(write: Write, body: bytes, *, dry_run: bool = False) -> Live:
     try:
         tree = msgspec.json.decode(body)
         meta = tree["metadata"]
-        bare = dry_run or write.is_secret_like or write.verb in {"label", "delete"}
+        bare = dry_run or write.is_secret_like or write.verb in {"label", "delete"} or tree.get("kind") == "Scale"
         obj = None if bare else decode(write.kind, body)
         return Live(
             str(meta.get("uid", "")),
@@ -244,6 +254,8 @@ def values_of(write: Write, tree: Any) -> Any:
     if write.verb == "label":
         labels = tree["metadata"].get("labels") or {}
         return {key: labels[key] for key in write.body if key in labels}
+    if write.verb in {"merge", "scale"}:
+        return picked(tree, write.body)
     if write.verb == "apply":
         return picked(tree, merged(write.drops or {}, write.body))
     return _pinned_values(tree, write.body)

@@ -30,15 +30,15 @@ class Moments:
         """Whether the story is told, and somebody may be changing it."""
         return self._loop is not None
 
-    def later(self, work: Callable[[], None]) -> None:
-        """Has work done after a moment."""
+    def later(self, work: Callable[[], None], seconds: float = ROLLOUT_S) -> None:
+        """Has work done after a moment, or after so many seconds."""
 
         def locked() -> None:
             with self.store.lock:
                 work()
 
         if self._loop:
-            self._loop.call_soon_threadsafe(self._loop.call_later, ROLLOUT_S, locked)
+            self._loop.call_soon_threadsafe(self._loop.call_later, seconds, locked)
 
     def moved(self, obj: Obj) -> bool:
         """Whether somebody has changed what an object asks for since the last look at it."""

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from ztui.demo import namespaces, operators, pods, traffic
+from ztui.demo import jobs, namespaces, operators, pods, traffic
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
@@ -19,7 +19,6 @@ from ztui.demo.moments import Moments
 from ztui.demo.rbac import aggregated
 from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import Change, merge, stamp
-from ztui.demo.telling import tell
 
 Key = tuple[str, str, str, str]  # group, plural, namespace, name
 STARTING_S = 1.0
@@ -269,6 +268,7 @@ def _rollout(run: Controllers, deployment: Obj, name: str, done: bool) -> list[O
 def _replicas(run: Controllers, owner: Obj) -> None:
     """ReplicaSets and ReplicationControllers: as many pods as asked for, counted in the status."""
     spec, name = owner["spec"], owner["metadata"]["name"]
+    _release(run, owner)
     mine = [pod for pod in run.children(owner, "pods") if pod["status"].get("phase") not in ("Succeeded", "Failed")]
     living = [pod for pod in mine if not pod["metadata"].get("deletionTimestamp")]
     missing = spec.get("replicas", 1) - len(living)
@@ -279,8 +279,20 @@ def _replicas(run: Controllers, owner: Obj) -> None:
     _count(run, owner)
 
 
+def _release(run: Controllers, owner: Obj) -> None:
+    """Lets go of the pods that the selector no longer selects: nobody controls them then."""
+    selector = owner["spec"].get("selector") or {}
+    selects = selector_predicate(selector if owner["kind"] != "ReplicationController" else {"matchLabels": selector})
+    uid = owner["metadata"]["uid"]
+    for pod in run.children(owner, "pods"):
+        if not selects(pod["metadata"].get("labels") or {}):
+            others = [item for item in pod["metadata"]["ownerReferences"] if item["uid"] != uid]
+            run.update(pod, {"metadata": {"ownerReferences": others or None}})
+
+
 def _stateful(run: Controllers, owner: Obj) -> None:
     spec, name = owner["spec"], owner["metadata"]["name"]
+    _release(run, owner)
     have = {pod["metadata"]["name"]: pod for pod in run.children(owner, "pods")}
     wanted = [f"{name}-{number}" for number in range(spec.get("replicas", 1))]
     template = merge(spec["template"], {"metadata": {"labels": {"apps.kubernetes.io/pod-index": None}}})
@@ -388,42 +400,6 @@ def _pod(run: Controllers, pod: Obj) -> None:
         run.start(pod)
 
 
-def _cron_job(run: Controllers, cron: Obj) -> None:
-    """A CronJob has run before: one finished Job of it is kept."""
-    if not run.children(cron, "jobs"):
-        meta = cron["metadata"]
-        labels = dict(cron["spec"]["jobTemplate"].get("metadata", {}).get("labels") or {})
-        name = f"{meta['name']}-{29_300_000 + run.rng.randrange(9999)}"
-        made = {"name": name, "namespace": meta["namespace"], "labels": labels, "ownerReferences": [pods.owner_reference(cron)]}
-        spec = {"parallelism": 1, "completions": 1, "backoffLimit": 6, **cron["spec"]["jobTemplate"]["spec"]}
-        tell(run.store, {"apiVersion": "batch/v1", "kind": "Job", "metadata": made, "spec": spec, "status": {}})
-
-
-def _job(run: Controllers, job: Obj) -> None:
-    if not run.children(job, "pods"):
-        template = merge(
-            job["spec"]["template"],
-            {
-                "metadata": {
-                    "labels": {"job-name": job["metadata"]["name"], "batch.kubernetes.io/job-name": job["metadata"]["name"]}
-                }
-            },
-        )
-        run.create_pod(
-            job, merge(template, {"spec": {"restartPolicy": "Never"}}), f"{job['metadata']['name']}-{pods.suffix(run.rng)}"
-        )
-        return
-    for pod in run.children(job, "pods"):
-        if pod["status"]["phase"] == "Running":
-            run.store.put(pods.finish(pod, run.store.now()))
-            return
-    now = stamp(run.store.now())
-    if (job.get("status") or {}).get("succeeded"):
-        return
-    done = [{"type": "Complete", "status": "True", "lastProbeTime": now, "lastTransitionTime": now}]
-    run.update(job, {"status": {"succeeded": 1, "startTime": now, "completionTime": now, "conditions": done, "ready": 0}})
-
-
 def _cluster_role(run: Controllers, role: Obj) -> None:
     """Writes the rules of aggregated roles, and looks at those that may select this one."""
     if role.get("aggregationRule"):
@@ -450,8 +426,8 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("apps", "daemonsets"): _daemon,
     ("apps.openshift.io", "deploymentconfigs"): _deployment_config,
     ("", "pods"): _pod,
-    ("batch", "jobs"): _job,
-    ("batch", "cronjobs"): _cron_job,
+    ("batch", "jobs"): jobs.run_job,
+    ("batch", "cronjobs"): jobs.cron_job,
     ("", "namespaces"): namespaces.namespace,
     ("", "services"): _service,
     ("route.openshift.io", "routes"): traffic.route,

@@ -53,7 +53,7 @@ def images(view: View, namespace: str) -> tuple[Image, ...]:
     asked: dict[str, set[str]] = {}
     for pod in view.within(Pod, namespace):
         if pod.is_live and not pod.is_mirror:
-            for wanted, image_id in _containers(pod):
+            for wanted, image_id in started(pod):
                 if name := normalised(image_id, wanted):
                     running.setdefault(name, []).append(pod)
                     asked.setdefault(name, set()).add(wanted)
@@ -110,7 +110,7 @@ def ways_in(view: View, namespace: str) -> tuple[tuple[dict[str, str], tuple[Ref
     return tuple(found)
 
 
-def _containers(pod: Pod) -> Iterator[tuple[str, str]]:
+def started(pod: Pod) -> Iterator[tuple[str, str]]:
     """(image as asked for, image as reported) of each container that has started."""
     asked = {item.name: item.image for item in pod.containers}
     status = pod.status

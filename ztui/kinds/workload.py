@@ -440,6 +440,12 @@ class Job(Kind, frozen=True):
     METADATA_ONLY: ClassVar[bool] = True
 
 
+class CronJobSpec(msgspec.Struct, frozen=True, gc=False):
+    """Whether a CronJob starts anything."""
+
+    suspend: bool = False
+
+
 class CronJob(Kind, frozen=True):
     """A CronJob; its labels may name it as a backup."""
 
@@ -447,6 +453,7 @@ class CronJob(Kind, frozen=True):
     PLURAL: ClassVar[str] = "cronjobs"
     KIND: ClassVar[str] = "CronJob"
 
+    spec: CronJobSpec = CronJobSpec()
     status: CronJobStatus | None = None
 
 
@@ -457,12 +464,14 @@ class CronJobStatus(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class ServiceAccount(Kind, frozen=True):
-    """A ServiceAccount: the identity of workloads."""
+    """A ServiceAccount: the identity of workloads, with the names of the Secrets that it brings and may mount."""
 
     PLURAL: ClassVar[str] = "serviceaccounts"
     KIND: ClassVar[str] = "ServiceAccount"
 
     automount_service_account_token: bool | None = None
+    image_pull_secrets: tuple[Named, ...] | None = None
+    secrets: tuple[Named, ...] | None = None
 
 
 class ConfigMapMarker(Kind, frozen=True):
@@ -497,10 +506,21 @@ class NodeStatus(msgspec.Struct, frozen=True, rename="camel"):
     node_info: NodeInfo = NodeInfo()
 
 
-class NodeSpec(msgspec.Struct, frozen=True, gc=False):
-    """Which machine of which provider a node is."""
+class Taint(msgspec.Struct, frozen=True, rename="camel", gc=False):
+    """What keeps pods off a node. Source: core/v1 Taint."""
+
+    key: str
+    effect: str = ""
+    value: str = ""
+    time_added: str | None = None
+
+
+class NodeSpec(msgspec.Struct, frozen=True):
+    """Which machine of which provider a node is, and what keeps new pods off it."""
 
     provider_id: str = msgspec.field(default="", name="providerID")
+    unschedulable: bool = False
+    taints: tuple[Taint, ...] | None = None
 
 
 class Node(Kind, frozen=True):

@@ -29,9 +29,16 @@ CHANGE_ID: Final = "ztui.io/change-id"
 NOT_THERE: Final = Reason("object-gone", "{what} is not there any more")
 AS_WANTED: Final = Reason("as-wanted", "{what}: there is nothing to change by this")
 
-Verb = Literal["apply", "patch", "label", "delete", "status"]
+Verb = Literal["apply", "patch", "label", "delete", "status", "merge", "scale"]
 """``apply`` is server-side apply, ``patch`` a JSON Patch, ``label`` a merge patch of metadata that asks for metadata alone,
-``delete`` removes one object by its uid, ``status`` a JSON Patch of the subresource ``status``."""
+``delete`` removes one object by its uid, ``status`` a JSON Patch of the subresource ``status``, ``merge`` a merge patch of the
+object by its uid, ``scale`` one of its subresource ``scale``."""
+
+Target = Literal["workload", "pod", "node", "account", "person", "application", "image", "fuse"]
+"""What an incident is about, and can be contained at."""
+
+STAND_IN: Final = "00000000-0000-0000-0000-000000000000"
+"""Stands for the uid of an owner that a plan makes first: only the server's answer gives the real one."""
 
 SECRET_LIKE: Final = frozenset({"Secret", "OAuthClient", "OAuthAccessToken", "OAuthAuthorizeToken"})
 """Kinds whose answers hold secret values: never dry-run, never diffed, never applied; only ``label`` and ``delete``."""
@@ -43,7 +50,10 @@ class Write(msgspec.Struct, frozen=True):
     ``body`` is, for ``apply``, the fields that the recipe owns, without apiVersion, kind, name and namespace; for ``patch`` and
     ``status`` the list of operations; for ``label`` the labels, ``None`` as a value takes one away; for ``delete`` nothing.
     ``creates`` says that the object is not there yet. ``manager`` sets apart what two writes of one recipe own on one object.
-    ``drops`` are fields that the manager owned and leaves out now: an apply takes them away.
+    ``drops`` are fields that the manager owned and leaves out now: an apply takes them away. For ``merge`` and ``scale`` the
+    body is a tree of values, ``None`` takes one away. ``owner`` is what an earlier write of the same plan makes and this one's
+    object belongs to: it goes away with it. ``changes`` says that another recipe may change what this one makes: an undo takes
+    it away whatever it says by then.
     """
 
     kind: type[Kind]
@@ -53,6 +63,8 @@ class Write(msgspec.Struct, frozen=True):
     creates: bool = False
     manager: str = ""
     drops: Any = None
+    owner: Ref | None = None
+    changes: bool = False
 
     @property
     def is_secret_like(self) -> bool:
@@ -122,7 +134,9 @@ class Plan(msgspec.Struct, frozen=True):
             return self.on.name
         if len(refs) == 1:
             return next(iter(refs)).name
-        places = {ref.namespace for ref in refs}
+        places, names = {ref.namespace for ref in refs}, {ref.name for ref in refs}
+        if places == {""} and len(names) == 1:
+            return next(iter(names))
         return next(iter(places)) if len(places) == 1 and places != {""} else self.on.name
 
 
@@ -136,7 +150,8 @@ class Recipe(msgspec.Struct, frozen=True):
     ``on`` are the kinds of object that it mends; ``reads`` what its function reads; of what it ``writes`` it ``makes`` some anew
     (and an undo deletes them), and ``deletes`` others; of ``statuses`` it writes the status alone. ``asks`` are the values that
     a person gives. ``done`` proves it where no check does: ``done(view, ref, was)``, ``was`` being the view from before anything
-    was sent. ``rolls_back`` takes the change back by itself where it is not proved in time.
+    was sent. ``rolls_back`` takes the change back by itself where it is not proved in time. Of ``scales`` it writes the scale.
+    ``contains`` says at which targets it answers an incident; a recipe that no check names does nothing else.
     """
 
     id: str
@@ -154,6 +169,8 @@ class Recipe(msgspec.Struct, frozen=True):
     makes: tuple[type[Kind], ...] = ()
     deletes: tuple[type[Kind], ...] = ()
     statuses: tuple[type[Kind], ...] = ()
+    scales: tuple[type[Kind], ...] = ()
+    contains: tuple[Target, ...] = ()
 
     @property
     def checks(self) -> tuple[CheckId, ...]:
@@ -180,6 +197,8 @@ def recipe(  # noqa: PLR0913  each is one line of a card
     makes: Iterable[type[Kind]] = (),
     deletes: Iterable[type[Kind]] = (),
     statuses: Iterable[type[Kind]] = (),
+    scales: Iterable[type[Kind]] = (),
+    contains: Iterable[Target] = (),
 ) -> Callable[[RecipeFunction], RecipeFunction]:
     """Declare a recipe; the function takes a view, the ref of an object, and what ``asks`` asks for by name."""
 
@@ -203,6 +222,8 @@ def recipe(  # noqa: PLR0913  each is one line of a card
             tuple(makes),
             tuple(deletes),
             tuple(statuses),
+            tuple(scales),
+            tuple(contains),
         )
         return function
 
@@ -221,7 +242,12 @@ def kind_of(ref: Ref) -> type[Kind] | None:
 
 def kinds_used() -> frozenset[type[Kind]]:
     """Everything that some recipe reads or writes and can be followed."""
-    found = {kind for card in recipes().values() for kind in (*card.reads, *card.writes)}
+    return kinds_of_recipes(recipes().values())
+
+
+def kinds_of_recipes(cards: Iterable[Recipe]) -> frozenset[type[Kind]]:
+    """The same for these recipes."""
+    found = {kind for card in cards for kind in (*card.reads, *card.writes)}
     return frozenset(kind for kind in found if kind.KIND not in SECRET_LIKE)
 
 
@@ -288,6 +314,26 @@ def made(kind: type[Kind], name: str, namespace: str, body: Mapping[str, Any], *
     """An object of our own: not there yet, or made before (``held``)."""
     ref = held.ref if held is not None else ref_to(kind, name, namespace)
     return Write(kind, ref, "apply", dict(body), creates=held is None)
+
+
+def merging(of: Kind, body: Mapping[str, Any]) -> Write:
+    """A merge patch of values of an object that is there: nobody is asked who owns them."""
+    return Write(type(of), of.ref, "merge", dict(body))
+
+
+def scaled(of: Kind, replicas: int) -> Write:
+    """So many replicas, by the subresource that exists for it."""
+    return Write(type(of), of.ref, "scale", {"spec": {"replicas": replicas}})
+
+
+def owned(write: Write, uid: str = STAND_IN) -> Write:
+    """The write with the uid of its owner in its body; as it is where it has none."""
+    of = write.owner
+    if of is None:
+        return write
+    reference = {"apiVersion": f"{of.group}/v1" if of.group else "v1", "kind": of.kind, "name": of.name, "uid": uid}
+    body = {**write.body, "metadata": {**write.body.get("metadata", {}), "ownerReferences": [reference]}}
+    return msgspec.structs.replace(write, body=body)
 
 
 def patched(of: Kind, *operations: Mapping[str, Any]) -> Write:

@@ -115,9 +115,14 @@ def _not_to_heal(found: Application) -> Iterator[Stop]:
     state = found.status.sync.status
     if state != "Synced":
         yield Stop(note(DRIFTS, found.ref, app=found.name, state=state or "not compared yet"))
-    told = found.annotations.get(_NAME, "").partition(":")[0] or found.labels.get(_INSTANCE, "")
-    if told and told != found.name:
-        yield Stop(note(CHILD, found.ref, app=found.name, parent=told))
+    if parent := parent_of(found):
+        yield Stop(note(CHILD, found.ref, app=found.name, parent=parent))
+
+
+def parent_of(app: Application) -> str:
+    """The application that keeps this one; empty where none does."""
+    told = app.annotations.get(_NAME, "").partition(":")[0] or app.labels.get(_INSTANCE, "")
+    return told if told != app.name else ""
 
 
 @recipe(

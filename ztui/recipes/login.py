@@ -174,9 +174,10 @@ def _seen(view: View, admins: list[str], me: str) -> bool:
     deletes=(OAuthAccessToken,),
     reads=(OAuthAccessToken, Session),
     asks=(
-        Question("user", f"Whose logins to end: a user, or {EVERYBODY}", EVERYBODY),
+        Question("user", f"Whose logins to end: a user, or {EVERYBODY}", EVERYBODY, told_by="user"),
         Question("hours", "Those that are older than how many hours", "8", told_by="hours"),
     ),
+    contains=("person",),
     verify_s=10.0,
 )
 def revoke(view: View, ref: Ref, user: str = EVERYBODY, hours: str = "8") -> Draft:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ztui.engines.units import Workload, workloads
 from ztui.kinds.base import Ref
-from ztui.kinds.workload import DaemonSet, Deployment, StatefulSet
+from ztui.kinds.workload import DaemonSet, Deployment, Pod, StatefulSet
 from ztui.view import View
 
 Rolled = Deployment | StatefulSet | DaemonSet
@@ -18,6 +18,15 @@ def unit_of(view: View, ref: Ref) -> Workload | None:
     """The workload of a root; ``None`` where no live pod belongs to it."""
     found = view.derive(workloads, ref.namespace)
     return next((unit for unit in found if (unit.root.kind, unit.root.name) == (ref.kind, ref.name)), None)
+
+
+def pods_of(view: View, ref: Ref) -> tuple[Pod, ...]:
+    """The live pods of a workload, or the pod itself; none where it is not there."""
+    if ref.kind != Pod.KIND:
+        unit = unit_of(view, ref)
+        return unit.pods if unit is not None else ()
+    pod = view.get(Pod, ref.name, ref.namespace)
+    return (pod,) if pod is not None and pod.is_live else ()
 
 
 def root_of(view: View, ref: Ref) -> Rolled | None:

@@ -35,6 +35,7 @@ READS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, AccountTokenSecret, Session)
     on=("Secret",),
     writes=(AccountTokenSecret,),
     reads=READS,
+    contains=("account",),
     verify_s=10.0,
 )
 def switch_off(view: View, ref: Ref) -> Draft:
@@ -57,6 +58,7 @@ def switch_off(view: View, ref: Ref) -> Draft:
     writes=(AccountTokenSecret,),
     deletes=(AccountTokenSecret,),
     reads=READS,
+    contains=("account",),
     verify_s=10.0,
 )
 def delete(view: View, ref: Ref) -> Draft:

@@ -12,7 +12,7 @@ import msgspec
 
 from ztui.kinds.base import Kind, Ref, decode
 from ztui.recipes.base import Plan, Write
-from ztui.recipes.trees import merged, patched, without
+from ztui.recipes.trees import merged, overlaid, patched, without
 from ztui.view import Key, State
 
 
@@ -27,7 +27,9 @@ def made_by(state: State, write: Write) -> Kind | None:
         return None
     held = state.objects.get(write.kind, {}).get(write.ref.namespace, {}).get(write.ref.name)
     tree: Any = msgspec.json.decode(msgspec.json.encode(held)) if held is not None else _bare(write.ref)
-    if write.verb == "apply":
+    if write.verb in {"merge", "scale"}:
+        tree = overlaid(tree, write.body)
+    elif write.verb == "apply":
         tree = merged(without(tree, write.drops, write.body) if write.drops else tree, write.body)
     elif write.verb == "label":
         labels = {**(tree["metadata"].get("labels") or {}), **write.body}

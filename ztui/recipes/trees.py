@@ -59,6 +59,31 @@ def merged(tree: Tree, body: Tree, name: str = "") -> Tree:
     return copy.deepcopy(body)
 
 
+def overlaid(tree: Tree, body: Tree) -> Tree:
+    """What a merge patch makes of a tree; ``None`` takes a value away. Source: RFC 7386, section 2."""
+    if not isinstance(body, dict):
+        return copy.deepcopy(body)
+    found = dict(tree) if isinstance(tree, dict) else {}
+    for key, value in body.items():
+        if value is None:
+            found.pop(key, None)
+        else:
+            found[key] = overlaid(found.get(key), value)
+    return found
+
+
+def former(tree: Tree, body: Tree) -> dict[str, Tree]:
+    """The merge patch that takes ``body`` back, on the object that was ``tree`` before: what was not there goes away again."""
+    found: dict[str, Tree] = {}
+    for key, value in body.items():
+        held = tree.get(key, ABSENT) if isinstance(tree, dict) else ABSENT
+        if isinstance(value, dict):
+            found[key] = former(held, value)
+        else:
+            found[key] = None if held is ABSENT else copy.deepcopy(held)
+    return found
+
+
 def without(tree: Tree, drops: Tree, kept: Tree, name: str = "") -> Tree:
     """The tree without the values that ``drops`` names and ``kept`` does not."""
     if isinstance(tree, dict) and isinstance(drops, dict):
