@@ -26,6 +26,7 @@ from ztui.recipes.base import Draft, Recipe, plan, recipes
 from ztui.recipes.contain import containment
 from ztui.recipes.quarantine import ASIDE, HELD_BY
 from ztui.recipes.roots import pods_of
+from ztui.recipes.suspend import stands_still
 from ztui.view import View
 
 API = Ref("apps", "Deployment", "payments", "api")
@@ -207,7 +208,7 @@ async def test_a_node_an_application_and_an_image(demo: DemoThread, admin: Clien
         view = View(core.frame.state)
         node = next(item for item in containment(view, API) if item.recipe == "R-IMAGE-BLOCK").on
         worker = next(pod.spec.node_name for pod in pods(core.frame, API))
-        app = next(item.ref for item in view.all(Application) if item.spec.sync_policy and item.spec.sync_policy.automated)
+        app = next(item.ref for item in view.all(Application) if not stands_still(item))
         targets = [("R-IMAGE-BLOCK", node), ("R-CORDON", Ref("", "Node", "", worker)), ("R-ARGO-SUSPEND", app)]
         for name, ref in targets:
             card = recipes()[name]
