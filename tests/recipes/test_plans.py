@@ -86,7 +86,7 @@ def test_a_plan(case: Case) -> None:
 def _fits(found: Plan, state: Any) -> None:
     """Every plan can be made on the state that it was made for: the effect on verdicts rests on that."""
     later = after(state, found)
-    last = {write.ref: write for write in found.writes}
+    last = {(write.ref.kind, write.ref.namespace, write.ref.name): write for write in found.writes}
     for write in last.values():
         held: Kind | None = later.objects.get(write.kind, {}).get(write.ref.namespace, {}).get(write.ref.name)
         assert (held is None) is (write.verb == "delete")
