@@ -11,12 +11,10 @@ from collections.abc import Callable, Hashable
 from typing import Any, Final
 
 from tests.bench.figures import table
-from tests.bench.generated import NOW, SEED, changed_pod, filled
-from tests.servers import shapes
+from tests.bench.generated import NOW, changed_pod, filled
 from ztui.board import Judge
 from ztui.checks.base import catalogue
 from ztui.panes.access import access_lines
-from ztui.panes.blast import blast_lines
 from ztui.panes.identity import identity_lines
 from ztui.panes.mesh import mesh_lines
 from ztui.panes.mtls import all_ports, mtls_lines
@@ -26,7 +24,6 @@ from ztui.panes.workloads import all_rows
 from ztui.store import Put
 
 NAMESPACES, PODS_EACH, RUNS = 200, 50, 5
-APP: Final = next(iter(shapes.apps("team-0100", SEED))).name
 Ask = Callable[[Judge], Any]
 PANES: Final[dict[str, Ask]] = {
     "identity": lambda judge: judge.look(all_rows, ""),
@@ -35,7 +32,6 @@ PANES: Final[dict[str, Ask]] = {
     "who can": lambda judge: _plain(judge, access_lines, ""),
     "mesh": lambda judge: _plain(judge, mesh_lines, ""),
     "users": lambda judge: _plain(judge, users_pane),
-    "blast radius": lambda judge: _plain(judge, blast_lines, judge.cell_of, "team-0100/" + APP, ""),
 }
 
 

@@ -43,20 +43,9 @@ def reached(view: View, centre: Centre) -> Part:
     mine, unknown = _mine(view, centre), _rules_unknown(view, centre)
     if unknown or not mine:
         return part("reached", title, _none(centre), unknown)
-    whole = view.derive(reach_map)
-    found: Found = {}
-    says: list[Says] = []
-    by_place = _by_place(view)
-    for group in mine:
-        if group.mark.host:
-            says.append(Says("runs on the host network, where no NetworkPolicy guards it", "fail"))
-        for door, mask in zip(whole.doors[group.at], whole.callers[group.at], strict=True):
-            told = _own_door(group, centre, door)
-            if told is not None:
-                for caller in bits(mask):
-                    _note(found, by_place[caller], centre, {told})
+    says = [Says("runs on the host network, where no NetworkPolicy guards it", "fail") for group in mine if group.mark.host]
     says += _closing(view, centre, "ingress")
-    says += _places(found, "workload may open a connection to it", "workloads may open a connection to it")
+    says += _places(callers_of(view, centre), "workload may open a connection to it", "workloads may open a connection to it")
     return part("reached", title, says, _others_unknown(view, centre))
 
 
@@ -66,14 +55,34 @@ def reaches(view: View, centre: Centre) -> Part:
     mine, unknown = _mine(view, centre), _rules_unknown(view, centre)
     if unknown or not mine:
         return part("reaches", title, _none(centre), unknown)
-    whole = view.derive(reach_map)
-    me = sum(1 << group.at for group in mine)
-    found: Found = {}
-    for at, called in _by_place(view).items():
-        _note(found, called, centre, _open_doors(whole, at, me), called=True)
+    found = called_by(view, centre)
     says = [*_closing(view, centre, "egress"), *_places(found, "workload that it may call", "workloads that it may call")]
     outward, gaps = _outward(view, centre)
     return part("reaches", title, [*outward, *says], [*gaps, *_others_unknown(view, centre)])
+
+
+def callers_of(view: View, centre: Centre) -> Found:
+    """Who may open a connection to it, with its own ports; what nobody can judge is left out."""
+    whole = view.derive(reach_map)
+    by_place = _by_place(view)
+    found: Found = {}
+    for group in _mine(view, centre):
+        for door, mask in zip(whole.doors[group.at], whole.callers[group.at], strict=True):
+            told = _own_door(group, centre, door)
+            if told is not None:
+                for caller in bits(mask):
+                    _note(found, by_place[caller], centre, {told})
+    return found
+
+
+def called_by(view: View, centre: Centre) -> Found:
+    """To whom it may open a connection, with their ports; nodes and pods on their network are not among them."""
+    whole = view.derive(reach_map)
+    me = sum(1 << group.at for group in _mine(view, centre))
+    found: Found = {}
+    for at, called in _by_place(view).items():
+        _note(found, called, centre, _open_doors(whole, at, me), called=True)
+    return found
 
 
 def ways_in(view: View, centre: Centre) -> Part:
