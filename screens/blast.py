@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,11 +16,14 @@ from ztui.errors import ZtuiError
 from ztui.frame import Frame
 from ztui.panes.base import Line, cell
 from ztui.panes.blast import blast_lines
+from ztui.settings import cache_dir
+from ztui.targets import DEMO_CONTEXT
 
 if TYPE_CHECKING:
     from screens.app import ZtuiApp
     from ztui.core import Core
     from ztui.kinds.base import Ref
+    from ztui.kinds.incident import Incident
 
 
 class BlastScreen(PageScreen):
@@ -79,24 +83,37 @@ class BlastScreen(PageScreen):
         self.query_one("#headline", TextPane).set_lines(lines)
 
 
-def capture(app: ZtuiApp, target: str) -> None:
-    """Begin a bundle of evidence; where it is, or why there is none, is told when it is done."""
+def capture(app: ZtuiApp, target: str, incident: Incident | None = None) -> None:
+    """Begin a bundle of evidence; where it is, or why there is none, is told when it is done, and kept with the incident.
+
+    The demo keeps nothing of its own, so its bundles go where pictures go.
+    """
     core = app.core
     if core is None:
         app.tell("there is no cluster yet")
         return
     app.tell(f"evidence about {target} is captured: this may take a minute")
-    app.run_worker(_captured(app, core, target), name=f"capture {target}", group="capture", exclusive=True)
+    app.run_worker(_captured(app, core, target, incident), name=f"capture {target}", group="capture", exclusive=True)
 
 
-async def _captured(app: ZtuiApp, core: Core, target: str) -> None:
+async def _captured(app: ZtuiApp, core: Core, target: str, incident: Incident | None) -> None:
     from ztui.evidence.capture import Wanted  # noqa: PLC0415  only for whoever captures something
+    from ztui.evidence.signals import signals_of  # noqa: PLC0415  as above
 
+    output = None
+    if app.settings.context == DEMO_CONTEXT:
+        stamp = f"{app.frame.state.now:%Y%m%dT%H%M%S}"
+        output = cache_dir(os.environ) / f"bundle-{incident.name if incident else 'demo'}-{stamp}.tar.gz"
+    where = app.frame.health.context if app.frame.health is not None else ""
+    also = signals_of(incident, app.frame.state.now, where) if incident is not None else ()
+    wanted = Wanted(target, app.settings.namespace or "", output, incident.name if incident is not None else "", also)
     try:
-        found = await core.capture(Wanted(target, app.settings.namespace or ""))
+        found = await core.capture(wanted)
     except ZtuiError as error:
         app.tell(str(error))
         return
+    if incident is not None:
+        core.act(incident.name, f"evidence kept in {found.path}, SHA-256 {found.sha256}")
     missing = len(found.manifest.missing)
     app.tell(
         f"{len(found.manifest.files)} files in {found.path}" + (f"; {missing} things could not be captured" if missing else "")

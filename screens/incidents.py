@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -20,6 +20,9 @@ from ztui.panes.base import Line
 from ztui.panes.incidents import TITLES, headline, incident_lines, incident_of
 from ztui.view import View
 
+if TYPE_CHECKING:
+    from screens.app import ZtuiApp
+
 
 class IncidentScreen(PageScreen):
     """One incident, followed live."""
@@ -27,6 +30,9 @@ class IncidentScreen(PageScreen):
     TITLE_WORDS = "Incident"
     GONE = "this incident is not kept any more"
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (
+        ("f", "contain"),
+        ("b", "blast radius"),
+        ("E", "evidence"),
         ("a", "next state"),
         ("n", "note"),
         ("Esc", "back"),
@@ -37,6 +43,9 @@ class IncidentScreen(PageScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "advance", show=False, id="incident-state"),
         Binding("n", "note", show=False, id="incident-note"),
+        Binding("f", "contain", show=False, id="contain"),
+        Binding("b", "blast", show=False, id="blast"),
+        Binding("E", "evidence", show=False, id="evidence"),
     ]
 
     def __init__(self, name: str, ref: Ref | None) -> None:
@@ -67,9 +76,40 @@ class IncidentScreen(PageScreen):
         else:
             self.query_one(Prompt).ask(":", f"state {self._incident} {following(found)} ")
 
+    def action_contain(self) -> None:
+        """What can be done about it, in order."""
+        from screens.contain import ContainScreen  # noqa: PLC0415  only where it is asked
+
+        self.app.push_screen(ContainScreen(self._incident))
+
+    def action_blast(self) -> None:
+        """What could be reached from here."""
+        from screens.blast import BlastScreen  # noqa: PLC0415  only where it is asked
+
+        if self._ref is None:
+            self.ztui.tell("it is about nothing that has a name")
+        else:
+            self.app.push_screen(BlastScreen(str(self._ref)))
+
+    def action_evidence(self) -> None:
+        """Keep what can be known, before anything is done."""
+        found = self._found()
+        if found is not None:
+            keep_evidence(self.ztui, found)
+
     def action_note(self) -> None:
         """Write down what somebody should know."""
         self.query_one(Prompt).ask(":", f"note {self._incident} ")
+
+
+def keep_evidence(app: ZtuiApp, incident: Incident) -> None:
+    """Begin a bundle about what an incident is about, its signals included."""
+    from screens.blast import capture  # noqa: PLC0415  only where it is asked
+
+    if not incident.things:
+        app.tell("it is about nothing that has a name: there is nothing to capture")
+    else:
+        capture(app, str(incident.things[0]), incident)
 
 
 def following(incident: Incident) -> str:

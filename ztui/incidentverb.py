@@ -30,7 +30,9 @@ EXIT_OPEN: Final = 1
 
 
 def incident(found: argparse.Namespace, settings: Settings) -> int:
-    """Read the cluster once, with all that tells of events, and do what ``found.what`` says."""
+    """Read the cluster once, with all that tells of events, and do what ``found.what`` says; or read a bundle."""
+    if getattr(found, "bundle_file", None):
+        return _from_bundle(found.bundle_file, found.output)
     with target_finder(found, settings) as (find, mine):
         core = Core(mine, find, state=records_folder(mine, os.environ), triage=True)
         return asyncio.run(_done(core, found, mine.wait_s))
@@ -92,6 +94,37 @@ async def _handover(core: Core, found: argparse.Namespace) -> int:
         asked = Path(found.output_file)
         out(f"written to {clean(str(write_private(asked.parent, asked.name, text)))}\n")
     return 0
+
+
+async def _bundle(core: Core, found: argparse.Namespace) -> int:
+    from ztui.capturing import told  # noqa: PLC0415  only for whoever captures something
+    from ztui.evidence.capture import Wanted  # noqa: PLC0415  as above
+    from ztui.evidence.signals import signals_of  # noqa: PLC0415  as above
+
+    item = _one(core, found.id)
+    if not item.things:
+        raise SettingsError(f"{item.name} is about nothing that has a name", why="there is nothing to capture")
+    output = Path(found.output_file) if found.output_file else None
+    also = signals_of(item, core.frame.state.now, _cluster(core))
+    captured = await core.capture(Wanted(str(item.things[0]), core.settings.namespace or "", output, item.name, also))
+    core.act(item.name, f"evidence kept in {captured.path}, SHA-256 {captured.sha256}")
+    await core.settled(1.0)
+    out(told(captured))
+    return 0
+
+
+def _from_bundle(path: str, output: str) -> int:
+    """The incident of a bundle, on a machine that has no cluster: as it was when it was captured."""
+    from ztui.evidence.reading import page_of, read_bundle  # noqa: PLC0415  only for whoever reads one
+
+    bundle = read_bundle(Path(path))
+    name = "incident.md" if output == "table" else "incident.json"
+    if not any(item.path == name for item in bundle.manifest.files):
+        raise SettingsError("no incident is in this bundle", where=clean(path), next="`ztui bundle --show FILE` lists its files")
+    for problem in bundle.problems:
+        sys.stderr.write(f"NOT what was captured: {clean(problem)}\n")
+    out("".join(f"{line}\n" for line in page_of(bundle, name)))
+    return 0 if bundle.is_sound else EXIT_OPEN
 
 
 async def _notify(core: Core, found: argparse.Namespace) -> int:
@@ -158,4 +191,5 @@ _WHAT: Final[dict[str, Any]] = {
     "note": _note,
     "handover": _handover,
     "notify": _notify,
+    "bundle": _bundle,
 }

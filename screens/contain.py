@@ -1,0 +1,155 @@
+"""Contain: the ordered list of what can be done about an incident; Enter opens one's dialog, Space leaves one out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from screens.incidents import following, keep_evidence
+from screens.lines import LinesScreen
+from screens.live import Question
+from widgets.arrange import Column
+from widgets.lines import LineChosen
+from widgets.prompt import Prompt
+from ztui.errors import ZtuiError
+from ztui.kinds.base import CLUSTER
+from ztui.kinds.incident import Incident
+from ztui.panes.base import Line, cell
+from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, has_evidence, key_of, measures_of
+from ztui.recipes.base import recipes
+
+
+class ContainScreen(LinesScreen):
+    """The measures against one incident."""
+
+    TITLE_WORDS = "Contain"
+    COLUMNS = (
+        Column(TITLES[0], 2, fixed=True),
+        Column(TITLES[1], 11),
+        Column(TITLES[2], flex=3, least=20, fixed=True),
+        Column(TITLES[3], flex=3, least=18),
+        Column(TITLES[4], flex=5, least=24, wide=120),
+    )
+    KEYS: ClassVar[Sequence[tuple[str, str]]] = (
+        ("Enter", "look, then do it"),
+        ("Space", "leave out"),
+        ("E", "evidence"),
+        ("a", "next state"),
+        ("J", "journal"),
+        ("Esc", "back"),
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("E", "evidence", show=False, id="evidence"),
+        Binding("a", "advance", show=False, id="incident-state"),
+    ]
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._incident = name
+        self._skipped: frozenset[str] = frozenset()
+        self._done: tuple[Done, ...] = ()
+
+    def question(self) -> Question:
+        """The measures, as the cluster is now."""
+        return measures_of, (self._incident,)
+
+    def found(self) -> Incident | None:
+        """The incident as it is now."""
+        held = self.ztui.frame.state.objects.get(Incident, {}).get(CLUSTER, {}).get(self._incident)
+        return held if isinstance(held, Incident) else None
+
+    def lines(self) -> Sequence[Line]:
+        """The evidence, then each measure."""
+        found = self.found()
+        return contain_lines(self.answer or (), found, self._done, self._skipped) if found is not None else ()
+
+    def headline(self) -> Sequence[Line]:
+        """What it is about, and what would be pressed now."""
+        found = self.found()
+        if found is None:
+            return [self.ztui.title_line("this incident is not kept any more")]
+        lines = self.lines()
+        left = [line for line in lines[1:] if line.status == "open"]
+        done = sum(line.status == "done" for line in lines)
+        about = str(found.things[0]) if found.things else "?"
+        title = self.ztui.title_line(f"{found.level} · {about} · {found.phase} · {done} done, {len(left)} left")
+        if not has_evidence(found):
+            words = "Enter on the first line keeps the evidence; then go down the list"
+        elif done and found.phase in {"new", "acknowledged"}:
+            words = "when nothing more is wanted, a brings it to contained"
+        else:
+            words = "Enter shows what a measure would do; nothing is sent before you agree"
+        return [title, Line("head:next", (cell(words, "accent"),))]
+
+    def on_mount(self) -> None:
+        """Ask the journal what was done already."""
+        super().on_mount()
+        self._read_journal()
+
+    def on_screen_resume(self) -> None:
+        """A change may have been made."""
+        super().on_screen_resume()
+        self._read_journal()
+
+    def _read_journal(self) -> None:
+        self.run_worker(self._read(), group="journal", exclusive=True, exit_on_error=False, name="journal")
+
+    async def _read(self) -> None:
+        core = self.ztui.core
+        try:
+            changes = await (await core.desk()).changes() if core is not None else ()
+        except ZtuiError:
+            changes = ()  # without a journal nothing was done from here
+        self._done = tuple(
+            Done(item.first.recipe, part.ref.namespace, item.first.at)
+            for item in changes
+            if item.state == "verified"
+            for part in item.parts
+            if part.ref is not None
+        )
+        self.draw_all()
+
+    def on_line_chosen(self, event: LineChosen) -> None:
+        """Open the dialog of a measure; what destroys waits for the evidence."""
+        from screens.change import ChangeScreen  # noqa: PLC0415  only where something is to be changed
+
+        found = self.found()
+        if found is None:
+            return
+        if event.key == EVIDENCE:
+            self.action_evidence()
+            return
+        item = next((item for item in self.answer or () if key_of(item) == event.key), None)
+        card = recipes().get(item.recipe) if item is not None else None
+        if item is None or card is None or not item.works:
+            self.ztui.tell("nothing to do here: the sentence below says why")
+        elif card.risk_class == "destructive" and not has_evidence(found):
+            self.ztui.tell("this destroys what could be looked at: the evidence is captured first, then press Enter again")
+            keep_evidence(self.ztui, found)
+        else:
+            self.app.push_screen(ChangeScreen(item.on, (card,), dict(item.known)))
+
+    def action_mark(self) -> None:
+        """Leave a measure out, or take it in again."""
+        key = self.chosen_key()
+        if key and key != EVIDENCE:
+            self._skipped = self._skipped ^ {key}
+            self.draw_all()
+
+    def action_evidence(self) -> None:
+        """Keep what can be known, before anything is done."""
+        found = self.found()
+        if found is not None:
+            keep_evidence(self.ztui, found)
+
+    def action_advance(self) -> None:
+        """Bring it to the next state, with what there is to say."""
+        found, core = self.found(), self.ztui.core
+        if found is None or core is None:
+            return
+        if found.phase == "new":
+            core.act(self._incident, "", "acknowledged")
+        else:
+            self.query_one(Prompt).ask(":", f"state {self._incident} {following(found)} ")
