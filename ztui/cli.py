@@ -335,9 +335,12 @@ def _agreeing(to: argparse.ArgumentParser) -> None:
     to.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
 
 
+_PROFILES = ("viewer", "secrets", "oauth", "metrics", "nodes", "fixer", "responder")
+
+
 def _roles(verbs: argparse._SubParsersAction[_Parser]) -> None:
     roles = _verb(verbs, "roles", "the exact rights that ztui uses, as YAML or as a Vault policy", connects=False)
-    roles.add_argument("profile", choices=("viewer", "secrets", "oauth", "metrics", "nodes", "fixer", "responder", "vault"))
+    roles.add_argument("profile", choices=(*_PROFILES, "vault", "vault-fixer", "vault-responder"))
     roles.add_argument("--exact", action="store_true", help="vault: ask the connected Vault for its mounts, and name each")
     roles.add_argument("--bind", metavar="TO", help="add bindings for USER, group:G or sa:NAMESPACE/NAME")
 

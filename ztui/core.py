@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ztui.sources.http import Http
     from ztui.sources.target import Target
     from ztui.sources.vault import Vaults
+    from ztui.sources.vaultdoor import VaultDoor
     from ztui.triage import Folded, Triage
 
 T = TypeVar("T")
@@ -220,7 +221,7 @@ class Core:
                     raise ConnectError("there is no cluster yet", next="r tries again to find one")
                 from ztui.changes.opening import open_desk  # noqa: PLC0415  only for whoever changes something
 
-                self._desk = await open_desk(self, cluster, self.settings, self._clock, self._state)
+                self._desk = await open_desk(self, cluster, self._vault_door, self.settings, self._clock, self._state)
             return self._desk
 
     async def capture(self, wanted: Wanted, tell: Callable[[str], None] | None = None) -> Captured:
@@ -231,10 +232,15 @@ class Core:
             raise ConnectError("there is no cluster yet", next="r tries again to find one")
         return await captured(self, self._cluster, self._clock, self._state, wanted, tell or _quiet)
 
-    def look_again(self) -> None:
-        """Read now what is otherwise read now and then: single objects, whose resource nobody may watch."""
+    def look_again(self, *, vaults: bool = False) -> None:
+        """Read now what is otherwise read now and then: single objects, whose resource nobody may watch; and the Vaults."""
         if self._cluster is not None:
             self._cluster.look_again()
+        if vaults and self._vaults is not None:
+            self._vaults.retry()
+
+    def _vault_door(self, name: str) -> VaultDoor | None:
+        return self._vaults.door(name) if self._vaults is not None else None
 
     def release(self, function: Callable[..., Any], *arguments: Hashable) -> None:
         """Nobody looks at this any more: what was only kept for it is dropped."""

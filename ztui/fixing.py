@@ -81,7 +81,7 @@ def chosen_finding(board: Board, card: Check, wanted: str | None) -> Finding:
     """The open finding of a check on an object, or its only one. Raises SettingsError where it is not clear which is meant."""
     found = [item for _, item in board.findings(card.id) if item.status in _OPEN and not item.accepted]
     if wanted:
-        exact = [item for item in found if wanted.lower() in {str(item.on).lower(), item.on.name.lower()}]
+        exact = [item for item in found if wanted.lower() in {str(item.on).lower(), item.on.name.lower(), item.on.typed.lower()}]
     else:
         exact = found if len({item.on for item in found}) == 1 else []
     if exact:
@@ -182,7 +182,7 @@ def _status(outcome: Outcome) -> int:
 
 def _emitted(desk: Desk, preview: Preview, folder: Path) -> str:
     """Write the change for the repository that its objects come from; nothing is sent."""
-    name = f"{preview.plan.recipe.lower()}-{preview.plan.on.name}.yaml".replace("/", "-").replace(":", "-")
+    name = f"{preview.plan.recipe.lower()}-{preview.plan.on.typed}.yaml".replace("/", "-").replace(":", "-")
     path = folder / name
     try:
         folder.mkdir(parents=True, exist_ok=True)

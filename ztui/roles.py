@@ -18,8 +18,8 @@ from ztui.engines.units import SCOPE
 from ztui.errors import SettingsError
 from ztui.kinds.base import Kind
 from ztui.kinds.vault import VaultMount
+from ztui.kinds.vaultpaths import FIXES, RESPONSES, VALUES, VaultPath
 from ztui.kinds.vaultpaths import PATHS as VAULT_PATHS
-from ztui.kinds.vaultpaths import VALUES, VaultPath
 from ztui.recipes.base import Recipe, kinds_of_recipes, recipes
 
 PROFILES: Final[dict[str, str]] = {
@@ -115,7 +115,8 @@ def _written(cards: Iterable[Recipe]) -> defaultdict[tuple[type[Kind], str], set
         for kind in card.makes:
             verbs[kind, ""] |= {"create", "delete"}
         for kind in card.deletes:
-            verbs[kind, ""].add("delete")
+            if kind.SOURCE == "cluster":
+                verbs[kind, ""].add("delete")
         for kind in card.statuses:
             verbs[kind, "/status"].add("patch")
         for kind in card.scales:
@@ -174,6 +175,25 @@ def vault_policy(mounts: Iterable[VaultMount] | None = None) -> str:
     return "\n".join(lines) + "\n"
 
 
+WRITERS: Final[dict[str, tuple[str, tuple[VaultPath, ...]]]] = {
+    "vault-fixer": ("mends findings: roles narrowed, tokens revoked. Who may write a role may give its tokens any policy", FIXES),
+    "vault-responder": ("answers incidents: identities switched off, credentials taken back, tokens revoked", RESPONSES),
+}
+"""The policies of those who change something, beside that of ``ztui roles vault``: what each is for, and its paths."""
+
+
+def vault_writer_policy(profile: str, mounts: Iterable[VaultMount] | None = None) -> str:
+    """The policy of a profile that writes to a Vault, as HCL; nothing in it reads a stored value, or revokes by force."""
+    about, paths = WRITERS[profile]
+    known = None if mounts is None else sorted(mounts, key=lambda item: item.path)
+    lines = [f"# What ztui writes to a Vault or OpenBao when it {about}.", _BESIDE]
+    lines += [_stanza(path, item.capabilities, item.only) for item in paths for path in _spelled(item, known)]
+    return "\n".join(lines) + "\n"
+
+
+_BESIDE: Final = (
+    "# A token needs it beside that of `ztui roles vault`; --exact for both or neither, for the narrower path decides."
+)
 _EXCEPT: Final = ",\n# except one on `*`, which outweighs `+`: --exact closes every store by its name."
 
 
@@ -191,8 +211,11 @@ def _closed(mounts: list[VaultMount] | None) -> list[str]:
     return [*VALUES, *by_name, *(f"{mount.path}/*" for mount in stores if mount.kv_version == 1)]
 
 
-def _stanza(path: str, capabilities: Iterable[str]) -> str:
+def _stanza(path: str, capabilities: Iterable[str], only: Iterable[str] = ()) -> str:
     words = ", ".join(f'"{word}"' for word in capabilities)
+    names = ", ".join(f"{json.dumps(name)} = []" for name in only)
+    if names:
+        return f"path {json.dumps(path)} {{\n  capabilities = [{words}]\n  allowed_parameters = {{ {names} }}\n}}"
     return f"path {json.dumps(path)} {{ capabilities = [{words}] }}"
 
 

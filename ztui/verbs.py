@@ -319,10 +319,10 @@ def _answered(found: argparse.Namespace, settings: Settings, answer: Callable[[F
 
 def print_roles(found: argparse.Namespace, settings: Settings) -> int:
     """Print the rights of a profile."""
-    if found.profile == "vault":
+    if found.profile == "vault" or found.profile in roles.WRITERS:
         return _print_vault_policy(found, settings)
     if found.exact:
-        msg = "--exact belongs to `ztui roles vault`"
+        msg = "--exact belongs to `ztui roles vault` and its kin"
         raise SettingsError(msg, where=f"ztui roles {found.profile}")
     documents = roles.role_documents(found.profile, catalogue().values())
     if found.bind is not None:
@@ -332,12 +332,17 @@ def print_roles(found: argparse.Namespace, settings: Settings) -> int:
 
 
 def _print_vault_policy(found: argparse.Namespace, settings: Settings) -> int:
-    """Print the policy for a Vault; with ``--exact`` for the mounts of the one that is connected."""
+    """Print a policy for a Vault; with ``--exact`` for the mounts of the one that is connected."""
     if found.bind is not None:
         msg = "a Vault policy is not bound here"
         raise SettingsError(msg, where="--bind", next="vault token create -policy=ztui-assess")
+    writes = found.profile in roles.WRITERS
+
+    def policy(mounts: list[VaultMount] | None = None) -> str:
+        return roles.vault_writer_policy(found.profile, mounts) if writes else roles.vault_policy(mounts)
+
     if not found.exact:
-        out(roles.vault_policy())
+        out(policy())
         return 0
     from ztui.sources.vaulttarget import find_vaults  # noqa: PLC0415  only this verb needs it
 
@@ -347,7 +352,7 @@ def _print_vault_policy(found: argparse.Namespace, settings: Settings) -> int:
         raise SettingsError(msg, where="--exact", next="Set VAULT_ADDR, or name a Vault in the settings")
     for target in targets:
         for namespace, mounts in asyncio.run(_mounts(target, settings)):
-            out(f"# {clean(target.key(namespace))} at {clean(target.address)}\n{roles.vault_policy(mounts)}")
+            out(f"# {clean(target.key(namespace))} at {clean(target.address)}\n{policy(mounts)}")
     return 0
 
 

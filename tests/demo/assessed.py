@@ -28,6 +28,7 @@ from ztui.demo.store import Change
 from ztui.demo.telemetry import Telemetry
 from ztui.demo.vault import DemoVault
 from ztui.kinds.base import Kind, Malformed, decode_or_malformed
+from ztui.kinds.vaultpaths import paths_of
 from ztui.settings import ContextSettings, Settings, VaultSettings
 from ztui.sources.beside import Beside
 from ztui.sources.http import Http
@@ -39,7 +40,7 @@ from ztui.store import Broken, Drop, Event, Hole, Put, Whole
 Obj = dict[str, Any]
 At = tuple[str, str]
 
-VAULT: Final = frozenset(kind for kind in all_kinds() if kind.SOURCE == "vault")
+VAULT: Final = frozenset(kind for kind in all_kinds() if kind.SOURCE == "vault" and paths_of(kind))
 MEASURED: Final = frozenset(kind for kind in all_kinds() if kind.SOURCE == "metrics")
 
 

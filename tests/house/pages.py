@@ -8,7 +8,7 @@ from ztui.checks.base import catalogue
 from ztui.checks.rows import PHASES, ROWS
 from ztui.explain import explanation
 from ztui.recipes.base import Recipe, recipes
-from ztui.roles import PROFILES, as_yaml, role_documents, vault_policy
+from ztui.roles import PROFILES, WRITERS, as_yaml, role_documents, vault_policy, vault_writer_policy
 
 
 def checks_page() -> str:
@@ -31,7 +31,7 @@ def roles_page() -> str:
     lines = [
         "# Rights",
         "",
-        "Generated from the catalogue: exactly what this release reads, no wildcard, and no write but in fixer and responder.",
+        "Generated from the catalogue: exactly what this release reads, no wildcard; writes only where a profile is for them.",
         "`ztui roles PROFILE` prints the same, `--bind USER|group:G|sa:NAMESPACE/NAME` adds the bindings. What is not granted is",
         "`UNKNOWN`, never a pass.",
         "",
@@ -46,6 +46,8 @@ def roles_page() -> str:
             "",
         ]
     lines += ["## vault", "", "```hcl", vault_policy().rstrip(), "```", ""]
+    for profile in WRITERS:
+        lines += [f"## {profile}", "", "```hcl", vault_writer_policy(profile).rstrip(), "```", ""]
     return "\n".join(lines).rstrip() + "\n"
 
 

@@ -22,6 +22,7 @@ from ztui.errors import ConnectError, DataError, ForbiddenError, LoginError, Set
 from ztui.health import Freshness
 from ztui.kinds.base import Kind, Malformed
 from ztui.kinds.vault import KvSecret, VaultAudit, VaultHealth, VaultMount, VaultNodes, VaultRole, VaultToken
+from ztui.kinds.vaultpaths import paths_of
 from ztui.kinds.vaultpolicy import VaultPolicy
 from ztui.settings import ContextSettings, Settings, VaultSettings
 from ztui.sources.vault import Vaults
@@ -32,7 +33,7 @@ from ztui.sources.vaulttarget import VaultTarget, find_vaults
 from ztui.store import Event, Hole, Store
 from ztui.view import LOADING, Why
 
-KINDS = frozenset(kind for kind in all_kinds() if kind.SOURCE == "vault")
+KINDS = frozenset(kind for kind in all_kinds() if kind.SOURCE == "vault" and paths_of(kind))
 
 
 class Rig:

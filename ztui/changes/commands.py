@@ -10,6 +10,8 @@ import msgspec
 from ztui.changes.preview import Preview, Step, emitted
 from ztui.changes.writer import SUBRESOURCES, pinned
 from ztui.kinds.base import Kind
+from ztui.kinds.vault import VaultToken
+from ztui.kinds.vaultgiven import VaultCredentials, VaultEntity
 
 
 def as_commands(preview: Preview, version: Callable[[type[Kind]], str]) -> str:
@@ -19,6 +21,8 @@ def as_commands(preview: Preview, version: Callable[[type[Kind]], str]) -> str:
 
 def _command(step: Step, version: str) -> str:
     write, ref = step.write, step.write.ref
+    if write.kind.SOURCE == "vault":
+        return _vault_command(step)
     if ref.is_hashed:
         return f"# {write.verb} one {write.kind.PLURAL}: names of logins are not copied"
     group = f".{write.kind.GROUP}" if write.kind.GROUP else ""
@@ -36,3 +40,16 @@ def _command(step: Step, version: str) -> str:
     merges = write.verb in {"merge", "scale"}
     body, form = (write.body, "merge") if merges else (pinned(write.body, step.live), "json")
     return f"kubectl patch {what}{place}{sub} --type={form} -p {shlex.quote(msgspec.json.encode(body).decode())}"
+
+
+def _vault_command(step: Step) -> str:
+    """The same for the vault command: what is left out of a body keeps its value, where the Vault itself keeps it."""
+    write, ref = step.write, step.write.ref
+    space = ref.namespace.partition("/")[2]
+    vault = f"vault write -namespace={shlex.quote(space)}" if space else "vault write"
+    if write.kind is VaultToken:
+        return f"# {vault} auth/token/revoke-accessor accessor=ACCESSOR, of which the beginning is {shlex.quote(ref.typed)}"
+    if write.kind is VaultCredentials:
+        return f"{vault} -f {shlex.quote(f'sys/leases/revoke-prefix/{ref.name}')} sync=false"
+    path = f"identity/entity/id/{step.live.uid if step.live else 'ID'}" if write.kind is VaultEntity else ref.name
+    return f"{vault} {shlex.quote(path)} - <<'END'\n{msgspec.json.encode(write.body['data']).decode()}\nEND"

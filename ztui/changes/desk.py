@@ -16,12 +16,13 @@ from ztui.changes.change import Change
 from ztui.changes.commands import as_commands
 from ztui.changes.consent import UNLOCKED_S, Consent, Mode
 from ztui.changes.entry import Entry, Record
+from ztui.changes.hands import Hand
 from ztui.changes.journal import Journal
-from ztui.changes.preview import FAULTY, Effect, Preview, Step, diff, emitted, shifts
-from ztui.changes.protocol import Outcome, Runner, Signature, Tell, opposites
+from ztui.changes.preview import FAULTY, Effect, Preview, Step, diff, emitted, is_made, shifts
+from ztui.changes.protocol import LOOK_S, Outcome, Runner, Signature, Tell, opposites
 from ztui.changes.recovery import recovered
 from ztui.changes.undo import GONE, Opposite, as_write, obstacles, reading
-from ztui.changes.writer import Live, Writer, live_of
+from ztui.changes.writer import Live, live_of
 from ztui.checks.base import CheckId
 from ztui.clock import Clock, within
 from ztui.engines.cuts import CUTS, Doors, doors, lost, used
@@ -53,8 +54,8 @@ class Judging(Protocol):
     def frames(self) -> AsyncGenerator[Frame, None]:
         """The frame of now, and each newer one."""
 
-    def look_again(self) -> None:
-        """Read now what is otherwise read now and then."""
+    def look_again(self, *, vaults: bool = False) -> None:
+        """Read now what is otherwise read now and then; the Vaults too."""
 
     async def suppose(self, change: Callable[[State], State], *panes: Callable[[View], Any]) -> tuple[Board, tuple[Any, ...]]:
         """The board of the state that a change makes of this one, and what these functions say of it."""
@@ -64,7 +65,7 @@ class Desk:
     """Changes of one session. ``writer`` is ``None`` in read-only mode: nothing that sends exists then."""
 
     def __init__(
-        self, core: Judging, writer: Writer | None, journal: Journal | None, clock: Clock, signature: Signature, mode: Mode
+        self, core: Judging, writer: Hand | None, journal: Journal | None, clock: Clock, signature: Signature, mode: Mode
     ) -> None:
         self._core = core
         self._writer = writer
@@ -149,7 +150,7 @@ class Desk:
     def _version(self, kind: type[Kind]) -> str:
         if self._writer is None:
             return f"{kind.GROUP}/{kind.VERSIONS[0]}" if kind.GROUP else kind.VERSIONS[0]
-        return self._writer.resource(kind).base.removeprefix("/apis/").removeprefix("/api/")
+        return self._writer.version(kind)
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -223,6 +224,7 @@ class Desk:
         done = asyncio.Event()
 
         async def look() -> None:
+            await self._seen(preview)
             async for frame in self._core.frames():
                 if _holds(frame, preview, wanted, card if not preview.undoes else None, was):
                     done.set()
@@ -234,6 +236,21 @@ class Desk:
         finally:
             watching.cancel()
             await asyncio.wait({watching})
+
+    async def _seen(self, preview: Preview) -> None:
+        """Wait until a Vault shows what was written: nothing tells of its changes, and it takes back credentials by and by."""
+        told = [step for step in preview.steps if step.write.kind.SOURCE == "vault"]
+        for step in told:
+            while not await self._is_seen(step):
+                await self._clock.sleep(LOOK_S)
+        if told:
+            self._core.look_again(vaults=True)
+
+    async def _is_seen(self, step: Step) -> bool:
+        try:
+            return is_made(step.write, await self._read(step.write), step.live)
+        except ZtuiError:
+            return False
 
     async def _shown(self, found: Plan, lives: list[Live | None], answers: Mapping[str, str] | None) -> Preview:
         steps = tuple([await self._step(found, at, live) for at, live in enumerate(lives)])
@@ -255,6 +272,9 @@ class Desk:
         """A write with the server's word on it."""
         if self._writer is None or write.is_secret_like:
             return Step(write, live)
+        if not write.can_be_tried:
+            gone = live is None and not write.creates
+            return Step(write, live, problem="there is nothing of that there" if gone else "", refused=gone)
         try:
             return Step(write, live, await self._writer.send(write, live, "preview", dry_run=True))
         except ConflictError as error:
@@ -286,13 +306,7 @@ class Desk:
     async def _rights(self, found: Plan) -> tuple[str, ...]:
         if self._writer is None:
             return ()
-        missing = []
-        for write in found.writes:
-            for verb in _verbs(write):
-                if not await self._writer.may(write, verb):
-                    place = f" in {write.ref.namespace}" if write.ref.namespace else ""
-                    missing.append(f"{verb} {self._writer.resource(write.kind).plural}{place}")
-        return tuple(dict.fromkeys(missing))
+        return tuple(dict.fromkeys([item for write in found.writes for item in await self._writer.lacks(write)]))
 
     async def _lives(self, found: Plan) -> list[Live | None]:
         return [await self._read(write) for write in found.writes]
@@ -369,9 +383,3 @@ def _with_reach(effect: Effect, before: Doors, later: Doors, view: View) -> Effe
     cut = lost(before, later)
     seen, unknown = used(view, cut)
     return msgspec.structs.replace(effect, cut=cut, seen=seen, opened=lost(later, before), unknown=unknown)
-
-
-def _verbs(write: Write) -> tuple[str, ...]:
-    if write.verb == "delete":
-        return ("delete",)
-    return ("patch", "create") if write.creates else ("patch",)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import msgspec
 
 from ztui.errors import JournalError
-from ztui.kinds.base import Ref
+from ztui.kinds.base import BEGINNING, HANDLES, Ref
 from ztui.redact import HIDDEN, is_secret_of, redact
 from ztui.text import clean
 
@@ -143,7 +143,8 @@ def _safe_fields(entry: Entry) -> dict[str, Any]:
             raise ValueError(f"{name} is no plain word of 64 letters at most")
     fields["path"] = redact(entry.path)
     if entry.ref is not None:
-        fields["ref"] = Ref(*(redact(getattr(entry.ref, name)) for name in Ref.__struct_fields__))
+        ref = Ref(*(redact(getattr(entry.ref, name)) for name in Ref.__struct_fields__))
+        fields["ref"] = msgspec.structs.replace(ref, name=f"{ref.name[:BEGINNING]}{HIDDEN}") if ref.kind in HANDLES else ref
     for name in ("before", "after", "undo"):
         fields[name] = _safe(fields[name], _DEEPEST)
     if hides(fields["undo"]):

@@ -10,10 +10,13 @@ from typing import Final
 
 from ztui.changes.consent import Mode
 from ztui.changes.desk import Desk, Judging
+from ztui.changes.hands import Hands
 from ztui.changes.journal import Journal, journal_folder
 from ztui.changes.protocol import Signature
+from ztui.changes.vaultwriter import Doors, VaultWriter
 from ztui.changes.writer import Writer
 from ztui.clock import Clock
+from ztui.kinds.base import Kind, Ref
 from ztui.kinds.workload import Namespace
 from ztui.settings import ContextSettings, Settings
 from ztui.sources.cluster import Cluster
@@ -22,15 +25,22 @@ READ_ONLY: Final = "ztui.io/read-only"
 """The annotation of the namespace ``kube-system`` by which a cluster's owner forbids changes from here."""
 
 
-async def open_desk(core: Judging, cluster: Cluster, settings: Settings, clock: Clock, state: Path | None) -> Desk:
-    """The desk of a session. In read-only mode there is no writer, and so nothing that could send."""
+async def open_desk(core: Judging, cluster: Cluster, doors: Doors, settings: Settings, clock: Clock, state: Path | None) -> Desk:
+    """The desk of a session. ``doors`` are those of its Vaults.
+
+    In read-only mode there is no writer, and so nothing that could send.
+    """
     health = cluster.health()
     mode = mode_of(core, cluster, settings)
     name = health.cluster_id or health.server
     folder = journal_folder(state, name) if state is not None else None
     journal = await asyncio.to_thread(Journal.open, folder, clock=clock, reading=bool(mode.read_only))
     served = cluster.served
-    writer = Writer(cluster.http, served) if not mode.read_only and served is not None else None
+
+    def held(kind: type[Kind], ref: Ref) -> Kind | None:
+        return core.frame.state.objects.get(kind, {}).get(ref.namespace, {}).get(ref.name)
+
+    writer = Hands(Writer(cluster.http, served), VaultWriter(doors, held)) if not mode.read_only and served else None
     signature = Signature(health.user, health.context, name, secrets.token_hex(4))
     desk = Desk(core, writer, journal, clock, signature, mode)
     await desk.recover()

@@ -156,6 +156,9 @@ def diff(step: Step) -> Iterator[DiffLine]:
     write = step.write
     if write.verb == "delete":
         yield DiffLine("-", f"{write.ref} goes away")
+        held, _ = before_after(step)
+        for path, value in held.items():
+            yield from _lines("-", f"  {path}", value)
     elif write.creates and step.live is None:
         tree = {"kind": write.kind.KIND, "metadata": {"name": write.ref.name}, **write.body}
         yield from (DiffLine("+", line) for line in msgspec.yaml.encode(tree).decode().splitlines())
@@ -225,7 +228,7 @@ def _lines(mark: Mark, path: str, value: Any) -> Iterator[DiffLine]:
 
 def emitted(write: Write, version: str) -> str:
     """A write as a manifest for the repository that the object comes from."""
-    if write.verb != "apply":
+    if write.verb != "apply" or write.kind.SOURCE != "cluster":
         return ""
     meta = {"name": write.ref.name, **({"namespace": write.ref.namespace} if write.ref.namespace else {})}
     body = dict(write.body)

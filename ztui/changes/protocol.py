@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 
 from ztui.changes.consent import Consent, Mode, insist
 from ztui.changes.entry import Entry
 from ztui.changes.entry import Step as Kept
+from ztui.changes.hands import Hand
 from ztui.changes.journal import Journal
 from ztui.changes.preview import Preview, Step, before_after, is_made, is_same
 from ztui.changes.undo import Opposite, as_write, opposite
@@ -28,16 +29,6 @@ from ztui.recipes.base import Plan, Write, owned
 State = Literal["verified", "applied", "failed", "rolled-back", "unknown"]
 LOOK_S: Final = 1.0
 LOOKS: Final = 5
-
-
-class Hand(Protocol):
-    """Whoever can read and write the objects of a plan: a cluster's writer, or a Vault's."""
-
-    async def read(self, write: Write) -> Live | None:
-        """The object of a write as it is now."""
-
-    async def send(self, write: Write, live: Live | None, change: str, *, dry_run: bool = False, force: bool = False) -> Sent:
-        """Make a write, or try it."""
 
 
 class Signature(msgspec.Struct, frozen=True):

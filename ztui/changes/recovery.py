@@ -8,9 +8,10 @@ import msgspec
 
 from ztui.changes.change import Change
 from ztui.changes.entry import Entry, Record, Step, hides
+from ztui.changes.hands import Hand
 from ztui.changes.journal import Journal
 from ztui.changes.preview import is_made
-from ztui.changes.protocol import Hand, opposites
+from ztui.changes.protocol import opposites
 from ztui.changes.undo import Opposite, reading
 from ztui.changes.writer import Pinned
 from ztui.errors import ChangeError, JournalError, ZtuiError

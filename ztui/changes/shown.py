@@ -82,7 +82,7 @@ def _what(preview: Preview) -> list[str]:
     for step in preview.steps:
         ref = step.write.ref
         word = "create" if step.write.creates and step.live is None else _VERBS.get(step.write.verb, "change")
-        groups.setdefault((word, ref.kind, ref.namespace), []).append("" if ref.is_hashed else ref.name)
+        groups.setdefault((word, ref.kind, ref.namespace), []).append("" if ref.is_hashed else ref.shown)
     found = []
     for (word, kind, place), names in groups.items():
         told = ", ".join(names) if all(names) else f"{len(names)}, whose names are not shown"
@@ -151,6 +151,8 @@ def _git(preview: Preview) -> str:
 
 
 def _dry(preview: Preview) -> str:
+    if preview.steps and all(step.write.kind.SOURCE == "vault" for step in preview.steps):
+        return "(a Vault tries nothing out: this is what was read, beside what would be sent)"
     if preview.blind:
         problems = [step.problem for step in preview.steps if step.problem and not step.refused]
         return f"(not tried on the server: {clean(problems[0], limit=200)})"

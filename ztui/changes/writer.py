@@ -149,6 +149,16 @@ class Writer:
         found = None if write.verb == "delete" else live_of(write, answer.body, dry_run=dry_run)
         return Sent(found, warnings_of(answer))
 
+    async def lacks(self, write: Write) -> tuple[str, ...]:
+        """The rights for a write that the server would not give us, in words."""
+        place = f" in {write.ref.namespace}" if write.ref.namespace else ""
+        plural = self.resource(write.kind).plural
+        return tuple([f"{verb} {plural}{place}" for verb in _verbs(write) if not await self.may(write, verb)])
+
+    def version(self, kind: type[Kind]) -> str:
+        """The version of its API by which the server serves a kind."""
+        return self.resource(kind).base.removeprefix("/apis/").removeprefix("/api/")
+
     async def may(self, write: Write, verb: str) -> bool:
         """Whether the server would let us. Source: authorization.k8s.io/v1 SelfSubjectAccessReview."""
         where = self.resource(write.kind)
@@ -200,6 +210,12 @@ class Writer:
             return pinned(write.body, live)
         except PatchError as error:
             raise ChangeError("the patch does not fit the object", where=str(write.ref), why=str(error)) from error
+
+
+def _verbs(write: Write) -> tuple[str, ...]:
+    if write.verb == "delete":
+        return ("delete",)
+    return ("patch", "create") if write.creates else ("patch",)
 
 
 def applied_body(write: Write, where: Resource, live: Live | None, change: str = "") -> dict[str, Any]:

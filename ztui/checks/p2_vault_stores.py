@@ -303,7 +303,7 @@ def _growth(view: View) -> Iterator[Finding]:
 
 def _token_faults(view: View, token: VaultToken) -> Iterator[Finding]:
     data = token.data
-    name = data.display_name or token.name
+    name = data.display_name or token.ref.shown
     if data.is_root:
         yield fail(token, ROOT, seen=[seen(token, "policies", "root")], name=name)
     elif data.expire_time is None and not data.ttl:

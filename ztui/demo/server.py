@@ -77,6 +77,8 @@ class DemoServer:
         controllers.go_live()
         if not self._controllers:
             controllers.rest()
+        accounts = [item["metadata"] for item in self.objects.of("serviceaccounts")]
+        self.vault.know({(meta["namespace"], meta["name"]): meta["uid"] for meta in accounts})
         made = tls.make()
         self.ca_pem = made.ca_pem
         listening = socket.create_server(("127.0.0.1", self._port))

@@ -1,6 +1,6 @@
-"""A Vault beside the demo cluster: the paths that an assessor reads, in the shapes of the real server, over TLS on loopback.
+"""A Vault beside the demo cluster: what an assessor reads and a remedy writes, in the shapes of the real server, over TLS.
 
-It keeps no secret values. `faults` make it misbehave; `story` is what it tells, by path.
+It listens on loopback and keeps no secret values. `faults` make it misbehave; `story` is what it tells, by path.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import secrets
 import socket
 import ssl
 import time
-import uuid
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +18,11 @@ from typing import Any
 
 from aiohttp import web
 
+from ztui.demo import vaultgiven
 from ztui.demo.vaultsound import mend
 from ztui.demo.vaultstory import story
+from ztui.demo.vaultwrites import ACCESSORS, LEASES, Answer, envelope, write
 
-Answer = tuple[int, Any]
 _OPEN = frozenset({"sys/seal-status", "sys/health", "sys/leader", "sys/generate-root/attempt"})
 _BARE = _OPEN | {"sys/metrics"}
 """Paths that answer without the usual envelope."""
@@ -42,6 +42,10 @@ class VaultFaults:
     is_expired: bool = False
     answers: dict[str, Answer] = field(default_factory=dict)
     """What single paths answer, whatever is kept there."""
+    closed: set[str] = field(default_factory=set)
+    """Paths that the token may read and not write."""
+    lose: int = 0
+    """So many writes are done, and nobody is told."""
 
     def off(self) -> None:
         """Behave again."""
@@ -86,6 +90,10 @@ class DemoVault:
         if self._listening is not None:
             self._listening.close()
 
+    def know(self, accounts: Mapping[tuple[str, str], str]) -> None:
+        """The uids of the cluster's accounts, by namespace and name: what logins by them are called."""
+        vaultgiven.know(self.story, accounts)
+
     async def _handle(self, request: web.Request) -> web.Response:
         if isinstance(request.transport, asyncio.Transport):
             self._open.add(request.transport)
@@ -103,6 +111,10 @@ class DemoVault:
             return web.Response(body=faults.body, headers={"Content-Type": faults.content_type})
         body = json.loads(await request.read() or b"{}") if method in {"POST", "PUT"} else {}
         status, found = self._answer(method, path, token, body)
+        if faults.lose and method in {"POST", "PUT"} and "lookup" not in path and request.transport:
+            faults.lose -= 1
+            request.transport.close()
+            raise ConnectionResetError("the answer was lost on purpose")
         return web.json_response(found, status=status) if found is not None else web.Response(status=status)
 
     def _answer(self, method: str, path: str, token: str, body: Mapping[str, Any]) -> Answer:
@@ -118,10 +130,9 @@ class DemoVault:
             return self.faults.answers[path]
         if method == "LIST":
             return self._list(path)
-        if path == "auth/token/lookup-accessor":
-            path = f"{path}/{body.get('accessor')}"
-        elif method != "GET":
-            return 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
+        if method != "GET":
+            done = write(self.story, path, body, frozenset(self.faults.closed)) if path not in self.faults.closed else None
+            return done or (403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]})
         if path not in self.story:
             return 404, {"errors": []}
         data = self.story[path]
@@ -139,25 +150,12 @@ class DemoVault:
     def _list(self, path: str) -> Answer:
         prefix = f"{path}/"
         if path == "auth/token/accessors":
-            prefix = "auth/token/lookup-accessor/"
+            prefix = ACCESSORS
+        folders = "/metadata" in f"/{path}" or prefix.startswith(LEASES)
         keys = {
-            rest.partition("/")[0] + ("/" if "/" in rest and "/metadata" in f"/{path}" else "")
+            rest.partition("/")[0] + ("/" if "/" in rest and folders else "")
             for known in self.story
             if known.startswith(prefix)
             for rest in [known.removeprefix(prefix)]
         }
         return (200, envelope({"keys": sorted(keys)})) if keys else (404, {"errors": []})
-
-
-def envelope(data: object) -> dict[str, Any]:
-    """What Vault puts around an answer."""
-    return {
-        "request_id": str(uuid.uuid4()),
-        "lease_id": "",
-        "renewable": False,
-        "lease_duration": 0,
-        "data": data,
-        "wrap_info": None,
-        "warnings": None,
-        "auth": None,
-    }

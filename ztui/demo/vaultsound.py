@@ -20,6 +20,7 @@ _GONE = (
     "sys/policies/acl/ci-deploy",
     "sys/policies/acl/reporting",
     "auth/token/lookup-accessor/x2Vb7backup",
+    "auth/token/lookup-accessor/s7Qd2shopweb",
 )
 _MOUNTS_GONE = ("approle/", "clusters/stage/", "userpass/")
 _POLICIES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from ztui.demo import vaultgiven
 
 VERSION = "1.21.0"
 DAY = 86_400
@@ -32,7 +35,8 @@ def story(now: Callable[[], float] | None = None) -> dict[str, Any]:
     _add_system(found)
     _add_mounts(found)
     _add_roles(found)
-    _add_tokens(found, at)
+    vaultgiven.add_tokens(found, at)
+    vaultgiven.add_identities(found, at)
     _add_secrets(found, at)
     _add_pki(found, at)
     return found
@@ -159,6 +163,8 @@ def _add_mounts(found: dict[str, Any]) -> None:
         "identity/": mount("identity"),
         "cubbyhole/": mount("cubbyhole"),
     }
+    for path, entry in found["sys/auth"].items():
+        entry["accessor"] = f"auth_{entry['type']}_{zlib.crc32(path.encode()):08x}"
     for entry in found["sys/mounts"].values():  # only auth mounts have a type of token
         del entry["config"]["token_type"], entry["deprecation_status"]
 
@@ -264,39 +270,6 @@ def _add_roles(found: dict[str, Any]) -> None:
         "revocation_statements": [],
         "rollback_statements": [],
     }
-
-
-def _add_tokens(found: dict[str, Any], at: float) -> None:
-    def token(name: str, policies: list[str], age_s: float, ttl: int, **more: object) -> dict[str, Any]:
-        ends = datetime.fromtimestamp(at + ttl, UTC).isoformat() if ttl else None
-        return {
-            "accessor": name,
-            "creation_time": int(at - age_s),
-            "creation_ttl": ttl,
-            "display_name": name,
-            "entity_id": "",
-            "expire_time": ends,
-            "explicit_max_ttl": 0,
-            "id": "",
-            "issue_time": datetime.fromtimestamp(at - age_s, UTC).isoformat(),
-            "meta": None,
-            "num_uses": 0,
-            "orphan": True,
-            "path": "auth/token/create",
-            "policies": policies,
-            "renewable": bool(ttl),
-            "ttl": ttl,
-            "type": "service",
-            **more,
-        }
-
-    found["auth/token/lookup-self"] = token("assessor", ["default", "ztui-assess"], 60, 28_800)
-    for accessor, entry in (
-        ("k3Wq0assessor", token("assessor", ["default", "ztui-assess"], 60, 28_800)),
-        ("p9Zt1payments", token("kubernetes-payments", ["default", "payments"], 600, 3000, path="auth/kubernetes/login")),
-        ("x2Vb7backup", token("token-backup", ["default", "shop-api"], 400 * DAY, 0)),
-    ):
-        found[f"auth/token/lookup-accessor/{accessor}"] = entry | {"accessor": accessor}
 
 
 def _add_secrets(found: dict[str, Any], at: float) -> None:

@@ -32,6 +32,15 @@ _SIZE: Final = re.compile(r"<\d+ characters>")
 HASHED: Final = frozenset({"OAuthAccessToken", "OAuthAuthorizeToken"})
 """Kinds whose names are hashes of credentials: they are never shown."""
 
+HANDLES: Final = frozenset({"VaultToken"})
+"""Kinds whose names are handles of credentials (the accessor of a token): only their beginning is shown, typed and kept."""
+
+ALIASES: Final = frozenset({"VaultEntity"})
+"""Kinds whose names are long and mean something to a server alone (the uid of an account)."""
+
+BEGINNING: Final = 8
+"""Letters of such a handle that tell it from others and open nothing."""
+
 _COPIES_OF_OBJECTS: Final = ("kubectl.kubernetes.io/last-applied-configuration", "openshift.io/token-secret.value")
 
 
@@ -52,7 +61,16 @@ class Ref(msgspec.Struct, frozen=True, order=True):
     @property
     def shown(self) -> str:
         """The name as it may be shown."""
+        if self.kind in HANDLES and len(self.name) > BEGINNING:
+            return f"{self.name[:BEGINNING]}..."
         return HIDDEN if self.is_hashed else self.name
+
+    @property
+    def typed(self) -> str:
+        """What a person types for it: the name, of a handle the part that is shown, of an alias the beginning of its end."""
+        if self.kind in ALIASES:
+            return self.name.rpartition("/")[2][:BEGINNING]
+        return self.name[:BEGINNING] if self.kind in HANDLES else self.name
 
     def __str__(self) -> str:
         """The short form that people type: ``pod/shop/api`` or ``node/worker-1``."""

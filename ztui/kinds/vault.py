@@ -13,7 +13,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 from msgspec.structs import force_setattr
 
-from ztui.kinds.base import Kind, instant
+from ztui.kinds.base import BEGINNING, Kind, instant
 
 GROUP: Final = "vault"
 SYSTEM_TTL_S: Final = 2_764_800
@@ -246,8 +246,19 @@ class VaultAudit(VaultKind, frozen=True):
         return self.data.options is not None and self.data.options.log_raw.lower() in {"true", "1", "t"}
 
 
+class TokenMeta(msgspec.Struct, frozen=True):
+    """Who logged in by the method kubernetes, and by which role, as that method writes it on the token."""
+
+    role: str = ""
+    service_account_name: str = ""
+    service_account_namespace: str = ""
+
+
 class TokenData(msgspec.Struct, frozen=True):
-    """Source: ``auth/token/lookup-accessor`` and ``lookup-self``, without the token itself; times in seconds."""
+    """Source: ``auth/token/lookup-accessor`` and ``lookup-self``, without the token itself; times in seconds.
+
+    Of the ``accessor`` the beginning is kept.
+    """
 
     policies: tuple[str, ...] | None = None
     identity_policies: tuple[str, ...] | None = None
@@ -262,6 +273,12 @@ class TokenData(msgspec.Struct, frozen=True):
     type: str = ""
     num_uses: int = 0
     renewable: bool = False
+    accessor: str = ""
+    meta: TokenMeta | None = None
+
+    def __post_init__(self) -> None:
+        """Cut the accessor: whoever has it, and the right, ends the token."""
+        force_setattr(self, "accessor", self.accessor[:BEGINNING])
 
     @property
     def is_root(self) -> bool:

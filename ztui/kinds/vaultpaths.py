@@ -27,6 +27,7 @@ from ztui.kinds.vault import (
     VaultToken,
     VaultUsers,
 )
+from ztui.kinds.vaultgiven import VaultCredentials, VaultEntity
 from ztui.kinds.vaultpolicy import VaultPolicy
 
 
@@ -34,6 +35,7 @@ class VaultPath(msgspec.Struct, frozen=True):
     """One path of the policy: a pattern, what it needs, and whom it serves.
 
     ``side`` and ``engines`` say of which mounts the pattern speaks; ``open`` paths answer without a token and need no right.
+    ``only`` are the parameters that may be sent; empty where any may.
     """
 
     path: str
@@ -42,6 +44,7 @@ class VaultPath(msgspec.Struct, frozen=True):
     side: str = ""
     engines: tuple[str, ...] = ()
     open: bool = False
+    only: tuple[str, ...] = ()
 
     @property
     def needs_sudo(self) -> bool:
@@ -90,6 +93,27 @@ PATHS: Final = (
     VaultPath("auth/token/lookup-accessor", ("update",), (VaultToken,)),
 )
 """Everything that is asked of a Vault once it is connected. Paths with ``+`` exist once for each mount."""
+
+_ASK: Final = VaultPath("sys/capabilities-self", ("update",), (VaultMount,))
+
+FIXES: Final = (
+    _ASK,
+    VaultPath("auth/+/role/*", ("read", "update"), (VaultRole,), "auth", LOGIN_METHODS),
+    VaultPath("auth/token/revoke-accessor", ("update",), (VaultToken,)),
+)
+"""What a remedy of a finding writes, beside what is read."""
+
+RESPONSES: Final = (
+    _ASK,
+    VaultPath("auth/token/revoke-accessor", ("update",), (VaultToken,)),
+    VaultPath("identity/lookup/entity", ("update",), (VaultEntity,)),
+    VaultPath("identity/entity/id/*", ("update",), (VaultEntity,), only=("disabled",)),
+    VaultPath("sys/leases/lookup/+/creds/*", ("list", "sudo"), (VaultCredentials,), "secret", ENGINES),
+    VaultPath("sys/leases/revoke-prefix/+/creds/*", ("update", "sudo"), (VaultCredentials,), "secret", ENGINES),
+    VaultPath("sys/leases/lookup/+/issue/*", ("list", "sudo"), (VaultCredentials,), "secret", ("pki",)),
+    VaultPath("sys/leases/revoke-prefix/+/issue/*", ("update", "sudo"), (VaultCredentials,), "secret", ("pki",)),
+)
+"""What answers an incident, beside what is read: nothing that takes back a whole engine, nothing by force."""
 
 VALUES: Final = ("+/data/*", "+/subkeys/*")
 """Where a key-value store keeps what nobody may read; denied by name, so that no other policy of the token lets it through."""

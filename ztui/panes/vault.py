@@ -206,7 +206,7 @@ def _user(user: User) -> tuple[Cell, ...]:
 
 
 def _label(item: Item) -> str:
-    return item.on.name.removeprefix("auth/") if item.section == "roles" else item.on.name
+    return item.on.name.removeprefix("auth/") if item.section == "roles" else item.on.shown
 
 
 def _order(item: Item) -> tuple[int, int, Ref]:

@@ -17,6 +17,7 @@ import msgspec
 
 from ztui.checks.base import CheckId, Reason, catalogue
 from ztui.kinds.base import Kind, Ref
+from ztui.kinds.vaultpaths import paths_of
 from ztui.recipes.trees import escaped
 from ztui.view import View
 
@@ -70,6 +71,11 @@ class Write(msgspec.Struct, frozen=True):
     def is_secret_like(self) -> bool:
         """Whether the object holds secret values."""
         return self.kind.KIND in SECRET_LIKE
+
+    @property
+    def can_be_tried(self) -> bool:
+        """Whether the server can say what it would make of it. A Vault never can."""
+        return not self.is_secret_like and self.kind.SOURCE == "cluster"
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -133,7 +139,7 @@ class Plan(msgspec.Struct, frozen=True):
         if any(ref.is_hashed for ref in refs):
             return self.on.name
         if len(refs) == 1:
-            return next(iter(refs)).name
+            return next(iter(refs)).typed
         places, names = {ref.namespace for ref in refs}, {ref.name for ref in refs}
         if places == {""} and len(names) == 1:
             return next(iter(names))
@@ -248,7 +254,7 @@ def kinds_used() -> frozenset[type[Kind]]:
 def kinds_of_recipes(cards: Iterable[Recipe]) -> frozenset[type[Kind]]:
     """The same for these recipes."""
     found = {kind for card in cards for kind in (*card.reads, *card.writes)}
-    return frozenset(kind for kind in found if kind.KIND not in SECRET_LIKE)
+    return frozenset(kind for kind in found if kind.KIND not in SECRET_LIKE and (kind.SOURCE != "vault" or paths_of(kind)))
 
 
 @functools.cache

@@ -81,6 +81,10 @@ class Vaults:
         for watcher in self._watchers:
             watcher.again.set()
 
+    def door(self, name: str) -> VaultDoor | None:
+        """The way to a Vault, with the token that we are logged in by; ``None`` for one that is not of this context."""
+        return next((watcher.door for watcher in self._watchers if watcher.target.name == name), None)
+
     def ask_person(self, show: Show) -> bool:
         """Let somebody log in to the Vaults that wait for it; says whether there is one."""
         waiting = [watcher for watcher in self._watchers if watcher.session.wants_person]

@@ -293,7 +293,7 @@ def _reply(status: int, content: bytes, also: tuple[int, ...], say: _Words) -> R
     with contextlib.suppress(msgspec.MsgspecError, RecursionError, ValueError):
         body = msgspec.json.decode(content)
     if 200 <= status < 300 or status in also:
-        if status == 204:
+        if status in {202, 204}:  # done, or begun: there is nothing to say
             return Reply(status)
         if not isinstance(body, dict):
             return Reply(status, error=say.error(DataError, "bad answer from the Vault", "not a JSON object"))
