@@ -14,7 +14,8 @@ HIDDEN: Final = "<hidden>"
 _BASIC_AUTH: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]{1,20}://)[^/\s:@]{1,200}:[^/\s@]{1,200}@", re.IGNORECASE)
 _BEARER: Final = re.compile(r"(?P<word>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _NAMED: Final = re.compile(
-    r"(?P<name>(?:token|passw(?:or)?d|secret|api[_-]?key|client[_-]?secret|refresh[_-]?token|id[_-]?token)"
+    r"(?P<name>(?:token|passw(?:or)?d|pwd|secret|client[_-]?secret|refresh[_-]?token|id[_-]?token"
+    r"|(?:api|access|account|private|encryption|signing)[_-]?key)"
     r"[\"']?\s*[=:]\s*[\"']?)(?!<hidden>)[^\s\"',;&<]{6,}",
     re.IGNORECASE,
 )
@@ -31,10 +32,16 @@ _RULES: Final[tuple[tuple[tuple[str, ...], re.Pattern[str], str], ...]] = (
     (("sha256~",), re.compile(r"sha256~[A-Za-z0-9_-]{20,}"), HIDDEN),  # OpenShift OAuth tokens
     (("s.", "b.", "r."), re.compile(r"\b(?:hv[sbr]|s|b|r)\.[A-Za-z0-9_-]{20,}"), HIDDEN),  # Vault and OpenBao tokens
     (("ak", "as"), re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), HIDDEN),  # cloud access keys
-    (("gh", "glpat-"), re.compile(r"\bgh[pousr]_[A-Za-z0-9]{20,}|\bglpat-[A-Za-z0-9_-]{20,}"), HIDDEN),  # forge tokens
+    (  # forge tokens
+        ("gh", "glpat-", "hub_pat_"),
+        re.compile(r"\bgh[pousr]_[A-Za-z0-9]{20,}|\bglpat-[A-Za-z0-9_-]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"),
+        HIDDEN,
+    ),
+    (("xox",), re.compile(r"\bxox[abeprs]-[A-Za-z0-9-]{10,}"), HIDDEN),  # chat tokens
+    (("aiza",), re.compile(r"\bAIza[A-Za-z0-9_-]{35}"), HIDDEN),  # cloud API keys
     (("://",), _BASIC_AUTH, rf"\g<scheme>{HIDDEN}@"),
     (("bearer", "bas"), _BEARER, rf"\g<word>{HIDDEN}"),
-    (("token", "passw", "secret", "key"), _NAMED, rf"\g<name>{HIDDEN}"),
+    (("token", "passw", "pwd", "secret", "key"), _NAMED, rf"\g<name>{HIDDEN}"),
 )
 
 

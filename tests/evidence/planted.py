@@ -27,6 +27,10 @@ FORMATS: Final[tuple[Callable[[str], str], ...]] = (
     lambda mark: f"password={mark}",
     lambda mark: f"api_key: '{mark}'",
     lambda mark: f'{{"client_secret":"{mark}"}}',
+    lambda mark: f"aws_secret_access_key={mark}",
+    lambda mark: f"Server=db;Pwd={mark};Encrypt=yes",
+    lambda mark: f"github_pat_{mark}",
+    lambda mark: f"xoxb-{mark}",
 )
 
 

@@ -178,6 +178,33 @@ async def test_a_container_s_earlier_life_is_asked_for_where_there_was_one(demo:
     assert previous[0].endswith("/main.previous.log")
 
 
+async def test_a_log_beyond_its_limit_and_a_full_bundle_are_said(demo: DemoThread, tmp_path: Path) -> None:
+    demo.objects.put(deployment())
+    async with opened(demo, tmp_path) as core:
+        first, second, *_ = sorted(name for name in core.frame.state.objects[Pod]["shop"] if name.startswith("many-"))
+        demo.server.cluster.logs["shop", first, "main"] = "x" * 12 * 1024 * 1024
+        demo.server.cluster.logs["shop", second, "main"] = "a line of a log that goes on and on\n" * 400_000
+        _, bundle = await capture(core, limit_bytes=2 * 1024 * 1024)
+    kept = {item.path: item for item in bundle.manifest.files}
+    missing = {item.what: item.why for item in bundle.manifest.missing}
+    assert bundle.is_sound
+    assert "cut at 10 MiB" in kept[f"logs/shop/{first}/main.log"].note
+    assert missing[f"logs/shop/{second}/main.log"] == "the bundle is full"
+    assert sum(item.size for item in bundle.manifest.files) <= bundle.manifest.limits["total"] == 2 * 1024 * 1024
+
+
+async def test_when_the_time_is_up_nothing_more_is_asked(
+    demo: DemoThread, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ztui.evidence.capture.BUDGET_S", -1.0)
+    demo.objects.put(deployment())
+    async with opened(demo, tmp_path) as core:
+        demo.requests.clear()
+        _, bundle = await capture(core)
+    assert not [request for request in demo.requests if "/log" in request.path]
+    assert "the time for a bundle is up" in next(item.why for item in bundle.manifest.missing if item.what.startswith("log of"))
+
+
 async def test_a_bundle_hangs_on_the_journal_by_both_ends(demo: DemoThread, tmp_path: Path) -> None:
     demo.objects.put(deployment())
     async with opened(demo, tmp_path) as core:

@@ -21,6 +21,12 @@ SECRETS = (
     "Authorization: Bearer abcdef0123456789",
     "Authorization: bas\u0131c abcdef0123456789",
     "PASSWORD=correct-horse",
+    "Uid=sa;Pwd=correct-horse;",
+    "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    "AccountKey=Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq==",
+    "github_pat_11ABCDEFG0abcdefghijklmnop",
+    "xoxb-123456789012-abcdefghijkl",
+    "AIzaSyA-1234567890abcdefghijklmnopqrstuv",
     "pa\u017f\u017fword: correct-horse",
     "ap\u0131_key=0123456789",
 )
@@ -29,6 +35,8 @@ HARMLESS = (
     "restricted-v2",
     "registry.example.com/shop/api@sha256:0123",
     "2026-01-05T08:00:00Z",
+    "key: value",
+    "app.kubernetes.io/name: secret-store",
 )
 
 

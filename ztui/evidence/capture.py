@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
@@ -25,7 +26,7 @@ from ztui.errors import ConnectError, DataError, JournalError, SettingsError, Zt
 from ztui.evidence.archive import Archive, place_of
 from ztui.evidence.asking import MOST_PODS, Ask, LogAsk, kept_items, known_of, lists_of, log_asks_of_view, logs_of, objects_of
 from ztui.evidence.facts import Facts, Item, facts_of
-from ztui.evidence.manifest import LOG_LIMIT, SCHEMA, VERSION, Link, Manifest, Missing, stem_of
+from ztui.evidence.manifest import LOG_LIMIT, SCHEMA, TOTAL_LIMIT, VERSION, Link, Manifest, Missing, stem_of
 from ztui.evidence.scrub import json_bytes, log_text, scrubbed, tree_of
 from ztui.frame import Frame
 from ztui.health import Health
@@ -75,7 +76,8 @@ class Capturing(Protocol):
 class Wanted(msgspec.Struct, frozen=True):
     """What is asked for: the target, the namespace that completes its name, where to, for which incident, and what goes along.
 
-    ``also`` are files of the caller, such as the signals of an incident; they are scrubbed by whoever makes them.
+    ``also`` are files of the caller, such as the signals of an incident; they are scrubbed by whoever makes them. ``limit_bytes``
+    bounds all files together, before they are packed.
     """
 
     target: str
@@ -83,6 +85,7 @@ class Wanted(msgspec.Struct, frozen=True):
     output: Path | None = None
     incident: str = ""
     also: tuple[Item, ...] = ()
+    limit_bytes: int = TOTAL_LIMIT
 
 
 class Captured(msgspec.Struct, frozen=True):
@@ -103,7 +106,7 @@ async def captured(core: Capturing, cluster: Cluster, clock: Clock, state: Path 
     health, at = cluster.health(), clock.now()
     stem = stem_of(found.centre.name, at)
     path = await asyncio.to_thread(place_of, wanted.output, state, f"{stem}.tar.gz")
-    archive = await asyncio.to_thread(Archive, path, stem, at)
+    archive = await asyncio.to_thread(partial(Archive, path, stem, at, limit=wanted.limit_bytes))
     try:
         taking = _Taking(archive, cluster.http, clock, tell)
         for item in (*found.items, *wanted.also):
@@ -297,6 +300,7 @@ def _manifest(
         tuple(archive.files),
         missing,
         clean(wanted.incident),
+        {"log": LOG_LIMIT, "total": wanted.limit_bytes},
     )
 
 
