@@ -99,10 +99,12 @@ def capture(app: ZtuiApp, target: str, incident: Incident | None = None) -> None
 async def _captured(app: ZtuiApp, core: Core, target: str, incident: Incident | None) -> None:
     from ztui.evidence.capture import Wanted  # noqa: PLC0415  only for whoever captures something
     from ztui.evidence.signals import signals_of  # noqa: PLC0415  as above
+    from ztui.panes.contain import KEPT  # noqa: PLC0415  as above
 
     output = None
     if app.settings.context == DEMO_CONTEXT:
         stamp = f"{app.frame.state.now:%Y%m%dT%H%M%S}"
+        cache_dir(os.environ).mkdir(mode=0o700, parents=True, exist_ok=True)
         output = cache_dir(os.environ) / f"bundle-{incident.name if incident else 'demo'}-{stamp}.tar.gz"
     where = app.frame.health.context if app.frame.health is not None else ""
     also = signals_of(incident, app.frame.state.now, where) if incident is not None else ()
@@ -113,7 +115,8 @@ async def _captured(app: ZtuiApp, core: Core, target: str, incident: Incident | 
         app.tell(str(error))
         return
     if incident is not None:
-        core.act(incident.name, f"evidence kept in {found.path}, SHA-256 {found.sha256}")
+        kept = f"{KEPT}{found.path}, SHA-256 {found.sha256}"
+        core.act(incident.name, kept, "acknowledged" if incident.phase == "new" else "")
     missing = len(found.manifest.missing)
     app.tell(
         f"{len(found.manifest.files)} files in {found.path}" + (f"; {missing} things could not be captured" if missing else "")

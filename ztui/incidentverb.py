@@ -16,6 +16,7 @@ from ztui.core import Core
 from ztui.errors import SettingsError
 from ztui.kinds.base import CLUSTER
 from ztui.kinds.incident import Incident, Phase
+from ztui.panes.contain import KEPT
 from ztui.panes.handover import handover, summary
 from ztui.panes.incidents import TITLES, headline, incident_lines, page
 from ztui.printing import as_columns, as_data, out
@@ -107,7 +108,7 @@ async def _bundle(core: Core, found: argparse.Namespace) -> int:
     output = Path(found.output_file) if found.output_file else None
     also = signals_of(item, core.frame.state.now, _cluster(core))
     captured = await core.capture(Wanted(str(item.things[0]), core.settings.namespace or "", output, item.name, also))
-    core.act(item.name, f"evidence kept in {captured.path}, SHA-256 {captured.sha256}")
+    core.act(item.name, f"{KEPT}{captured.path}, SHA-256 {captured.sha256}")
     await core.settled(1.0)
     out(told(captured))
     return 0
