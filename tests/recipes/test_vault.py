@@ -98,6 +98,7 @@ def test_patterns_become_the_accounts_that_say_they_use_the_role() -> None:
 def test_a_living_token_shows_who_uses_it_too() -> None:
     found, _ = narrowed(role(["*"], ["pay"]), pod("pay", "worker"), token("t", **login("pay", "worker")))
     assert body(found)["bound_service_account_names"] == ["worker"]
+    assert dict(found.radius[0].values) == {"unit": "pod/pay/worker", "account": "pay/worker"}
     assert "bound_service_account_namespaces" not in body(found)
 
 

@@ -124,17 +124,15 @@ def end(view: View, ref: Ref) -> Draft:
 
 def known_users(view: View, role: VaultRole) -> tuple[Account, ...]:
     """The accounts that are known to use a role: a workload or an operator says so, or a living token of it tells, sorted."""
-    found = {
-        (account.namespace, account.name): account
-        for user in view.derive(role_users).get((role.namespace, role.name), ())
-        if user.use == "used" and (account := _account(view, user)) is not None
-    }
+    users = [(user, _account(view, user)) for user in view.derive(role_users).get((role.namespace, role.name), ())]
+    let_in = {(item.namespace, item.name): item for _, item in users if item is not None}
+    found = {(item.namespace, item.name): item for user, item in users if item is not None and user.use == "used"}
     for token in view.within(VaultToken, role.namespace):
         meta = token.data.meta
         if meta is not None and meta.service_account_name and token.data.path == f"auth/{role.mount}/login":
             at = (meta.service_account_namespace, meta.service_account_name)
             if meta.role == role.name.rpartition("/")[2]:
-                found.setdefault(at, Account(*at))
+                found.setdefault(at, let_in.get(at, Account(*at)))
     return tuple(sorted(found.values()))
 
 
