@@ -9,12 +9,16 @@ import pytest
 from tests.engines.test_blast import DEPLOYED, SHOP, pod
 from tests.panes.test_mtls import SERVICE, STRICT
 from tests.panes.test_workloads import ADMIN, HERE, KUBE, MESH, bound, role, vault_role
-from tests.worlds import view_of
+from tests.worlds import view_of, world
 from ztui.board import cells_of
 from ztui.engines.blast import NoSuchCentreError
-from ztui.kinds.base import Ref
+from ztui.engines.units import SCOPE
+from ztui.kinds.base import Kind, Ref
+from ztui.kinds.workload import Namespace
 from ztui.panes.base import Line
 from ztui.panes.blast import as_text, blast_document, blast_lines
+from ztui.store import Hole
+from ztui.view import Gap, View, Why
 
 API = "deployment/shop/api"
 WEB = {"kind": "Namespace", "metadata": {"name": "web", "labels": {"kubernetes.io/metadata.name": "web"}}}
@@ -159,6 +163,26 @@ def test_a_section_says_what_it_cannot_see(gap: str, key: str) -> None:
     found = section(key, *seen, gaps={gap: "forbidden"})
     assert "UNKNOWN" in found
     assert "forbidden" in found
+
+
+EVERYTHING = (WEB, CALLER, SERVICE, MESH, STRICT, HERE, KUBE, VAULT, vault_role(["api"], ["shop"]), ADMIN)
+
+
+@pytest.mark.parametrize("target", [API, "serviceaccount/shop/api", "node/n1", "user/alice"])
+def test_whatever_is_read_and_may_not_be_is_said(target: str) -> None:
+    """Each kind that a page reads, taken away by itself: the page says so. What only sorts namespaces may be quiet."""
+    objects = [*listening(), *EVERYTHING]
+    read: set[Any] = set()
+    state = world(objects).state
+    whole = as_text(blast_lines(View(state, read=read), cells_of(None), target))
+    assert "forbidden" not in whole
+    kinds: set[type[Kind]] = {key[0] for key in read if isinstance(key[0], type)} - {*SCOPE} | {Namespace}
+    assert len(kinds) > 10
+    for kind in kinds:
+        store = world(objects)
+        store.apply(Hole(kind, Gap(Why.FORBIDDEN, kind.PLURAL), forget=True))
+        store.tick(state.now)
+        assert "forbidden" in as_text(blast_lines(View(store.state), cells_of(None), target)), kind.__name__
 
 
 def test_nothing_is_read_at_all_and_the_page_still_stands() -> None:

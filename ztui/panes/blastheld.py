@@ -82,6 +82,8 @@ def vault(view: View, centre: Centre) -> Part:
             # Accounts that a role lets in alike are told together, whatever names it in their namespaces.
             found.setdefault(msgspec.structs.replace(login, by=login.by[:1]), []).append(f"{place}/{name}")
     says = [_login(view, login, names if len(centre.accounts) > 1 else []) for login, names in found.items()]
+    if any(login.policies for login in found):
+        unknown += why(unseen(view, (VaultPolicy,), (), CLUSTER), "policies")
     if not says and not unknown:
         says.append(Says("no role of a Vault lets it in", "pass"))
     return part("vault", "Vault roles, and what they open", shortened(says, "role"), unknown)

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from ztui.engines.blast import CONTROLLERS, Centre, looseness, neighbours
-from ztui.engines.people import PEOPLE, PEOPLE_WHERE_SERVED
+from ztui.engines.people import LOGIN, PEOPLE, PEOPLE_WHERE_SERVED
 from ztui.engines.units import WORKLOADS, Workload
 from ztui.kinds.base import CLUSTER, Kind, Ref
+from ztui.kinds.credential import OAuthAccessToken
 from ztui.kinds.identity import Group, User
 from ztui.kinds.workload import Node, Pod, ReplicaSet, ServiceAccount
 from ztui.panes.base import Tone
@@ -29,6 +30,7 @@ def itself(view: View, centre: Centre) -> Part:
     unknown = noted(centre.gap)
     if centre.sort == "person":
         row = view.derive(person_row, centre.who)
+        unknown += why(unseen(view, (), (*LOGIN, OAuthAccessToken), CLUSTER), "logins")
         facts = [row.fact(name) for name in ("login", "groups", "seen", "state")]
         return part("itself", "What it is", [Says(item.says, item.tone, item.by) for item in facts], unknown)
     says = [Says(_about(view, centre), "plain", (centre.ref,))]

@@ -21,7 +21,8 @@ from ztui.engines.reach import ANYWHERE, Spot, outside, reach, rulebook, spot_of
 from ztui.engines.reachmap import ReachMap, bits, reach_map
 from ztui.engines.scans import EXPOSURE, EXPOSURE_WHERE_SERVED
 from ztui.engines.spiffe import identity_of
-from ztui.kinds.base import Ref
+from ztui.kinds.base import CLUSTER, Ref
+from ztui.kinds.credential import ClusterSPIFFEID, IdentityManager
 from ztui.kinds.network import GRPCRoute, HTTPRoute, Service, TCPRoute, TLSRoute
 from ztui.kinds.openshift import Infrastructure
 from ztui.kinds.workload import Node
@@ -118,6 +119,8 @@ def mesh(view: View, cell_of: CellOf, centre: Centre) -> Part:
         unknown += [*why(mesh_unseen(view, place)), *why(calls_unseen(view, place))]
         lead = f"{unit_name(unit.root)} " if len(centre.units) > 1 else ""
         who = identity_of(view, unit.pods[0])
+        if who.issuer in {"none", "spire"}:
+            unknown += why(unseen(view, (), (ClusterSPIFFEID, IdentityManager), CLUSTER), "identities")
         told = (
             f"can prove to be {who.id}"
             if who.id
