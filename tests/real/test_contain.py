@@ -47,7 +47,7 @@ def cluster(kube: KubeServer) -> Iterator[KubeServer]:
 
 
 @pytest.fixture
-def place(cluster: KubeServer, namespace: str) -> str:
+def place(cluster: KubeServer, namespace: str) -> Iterator[str]:
     """A namespace with a Deployment of two pods behind a Service, open among its own, as an account that holds rights."""
     made(
         cluster,
@@ -86,7 +86,8 @@ def place(cluster: KubeServer, namespace: str) -> str:
     )
     cluster.kubectl("create", "rolebinding", "web", "--clusterrole=edit", f"--serviceaccount={namespace}:web", "-n", namespace)
     cluster.kubectl("create", "clusterrolebinding", f"web-{namespace}", "--clusterrole=view", f"--serviceaccount={namespace}:web")
-    return namespace
+    yield namespace
+    cluster.kubectl("delete", "clusterrolebinding", f"web-{namespace}")
 
 
 def made(kube: KubeServer, obj: Obj) -> Obj:
@@ -329,12 +330,13 @@ async def test_rights_are_stripped_and_given_back(cluster: KubeServer, place: st
 
 
 @pytest.fixture
-def argo(cluster: KubeServer) -> KubeServer:
+def argo(cluster: KubeServer, namespace: str) -> Iterator[KubeServer]:
     """The server with the kinds of Argo CD."""
     if reason := crds.why_missing():
         pytest.skip(reason)
     crds.load(cluster, ["applications.argoproj.io"])
-    return cluster
+    yield cluster
+    cluster.kubectl("delete", "applications.argoproj.io", "--all", "-n", namespace)
 
 
 async def test_argo_cd_stands_still_and_goes_on(argo: KubeServer, namespace: str) -> None:
