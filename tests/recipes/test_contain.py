@@ -129,6 +129,16 @@ def test_every_kind_of_target(ref: Ref, wanted: list[tuple[str, str, bool]]) -> 
     assert steps(containment(view_of([*SHOP, pod("web-1"), "node/w1"]), ref)) == wanted
 
 
+def test_what_cannot_be_read_is_said_and_not_taken_for_nothing() -> None:
+    gaps = {"Application": "forbidden", "Secret": "forbidden", "ClusterRoleBinding": "forbidden"}
+    objects = [item for item in SHOP if not isinstance(item, dict) or item["kind"] == "Deployment"]
+    found = containment(view_of([*objects, pod("web-1")], gaps=gaps), WEB)
+    silent = {item.why.reason.code for item in found if not item.works}
+    assert silent == {"contain-gitops-unread", "contain-secrets-unread", "contain-rights-unread"}
+    [rights, _] = containment(view_of(gaps=gaps), Ref("user.openshift.io", "User", "", "ana"))
+    assert rights.why.reason.code == "contain-rights-unread"
+
+
 def test_whose_logins_end_is_known_from_the_target() -> None:
     found = containment(view_of(), Ref("user.openshift.io", "User", "", "ana"))
     known = dict(found[-1].known)

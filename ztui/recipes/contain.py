@@ -15,9 +15,11 @@ from ztui.checks.base import Reason
 from ztui.checks.p3_auto import applications
 from ztui.engines.scans import digest_of, normalised, started
 from ztui.engines.units import root_of, workloads
-from ztui.kinds.base import Ref
+from ztui.kinds.base import Kind, Ref
 from ztui.kinds.credential import OAuthAccessToken
 from ztui.kinds.gitops import Application
+from ztui.kinds.identity import Group
+from ztui.kinds.secret import AccountTokenSecret
 from ztui.kinds.workload import Job, Node, Pod, ServiceAccount
 from ztui.recipes import fuse as fuses
 from ztui.recipes.base import Note, note, ref_to
@@ -28,15 +30,18 @@ from ztui.recipes.quarantine import HELD_BY
 from ztui.recipes.revoke import pods_as, token_secrets
 from ztui.recipes.roots import pods_of, unit_of
 from ztui.recipes.secret import INVALID_SINCE
-from ztui.recipes.strip import bindings_of, groups_of, who_is
+from ztui.recipes.strip import bindings_of, groups_of, unread_bindings, who_is
 from ztui.recipes.suspend import stands_still
-from ztui.view import View
+from ztui.view import Gap, View
 
 Step = Literal["gitops", "network", "credentials", "rights", "stop", "node", "image"]
 
 SYNCS: Final = Reason("contain-syncs", "{app} keeps {place} as its repository says, and would undo what follows")
 ELSEWHERE: Final = Reason(
     "contain-hub", "a repository keeps {what}, and no application in this cluster does it: suspend it at its hub"
+)
+SYNCS_UNREAD: Final = Reason(
+    "contain-gitops-unread", "applications cannot be read ({why}): whether one undoes what follows is not known"
 )
 CUTS: Final = Reason("contain-cuts", "nothing more gets out or in; the pods stay as they are for whoever looks into them")
 HELD: Final = Reason("contain-held", "{pod} is in a quarantine that ends by itself: let it hold for longer")
@@ -46,6 +51,12 @@ TOKENS: Final = Reason("contain-tokens", "its pods held tokens of {account}: who
 SHARED: Final = Reason("contain-shared", "its pods held tokens of {account}, which {others} use too")
 IMMORTAL: Final = Reason("contain-immortal", "{secret} holds a token of {account} that never ends")
 OFF_ALREADY: Final = Reason("contain-off", "{secret} is switched off; deleting it is for good")
+SECRETS_UNREAD: Final = Reason(
+    "contain-secrets-unread", "Secrets cannot be read ({why}): whether one holds a token of it is not known"
+)
+RIGHTS_UNREAD: Final = Reason(
+    "contain-rights-unread", "not all bindings and groups can be read ({why}): what {who} holds is not known"
+)
 RIGHTS: Final = Reason("contain-rights", "{count} bindings give {who} rights in the cluster")
 NO_RIGHTS: Final = Reason("contain-no-rights", "no binding gives {who} anything: there is nothing to take away")
 STOPS: Final = Reason("contain-stops", "{count} pods stop; what they hold in memory is lost, so take the evidence first")
@@ -119,6 +130,10 @@ def _gitops(view: View, root: Ref) -> Iterator[Measure]:
     awake = [app for app in mine if not stands_still(app)]
     for app in awake:
         yield Measure("gitops", "R-ARGO-SUSPEND", app.ref, note(SYNCS, app.ref, app=app.name, place=root.namespace))
+    gap = _unserved(view, Application)
+    if gap is not None:
+        yield Measure("gitops", "R-ARGO-SUSPEND", root, note(SYNCS_UNREAD, root, why=gap), works=False)
+        return
     unit = unit_of(view, root)
     kept = unit is not None and unit.manager == "gitops"
     if kept and not mine:
@@ -139,6 +154,9 @@ def _quarantine(view: View, ref: Ref, pods: tuple[Pod, ...]) -> Measure:
 
 def _credentials(view: View, account: Ref, *, but: Ref | None = None) -> Iterator[Measure]:
     """The tokens of an account: those in Secrets, then all of them at once."""
+    gap = view.gap(AccountTokenSecret, account.namespace)
+    if gap is not None:
+        yield Measure("credentials", "R-SATOKEN-SOFT", account, note(SECRETS_UNREAD, account, why=gap), works=False)
     for secret in token_secrets(view, account):
         if INVALID_SINCE in secret.labels:
             yield Measure("credentials", "R-SATOKEN-DEL", secret.ref, note(OFF_ALREADY, secret.ref, secret=secret.ref))
@@ -157,9 +175,10 @@ def _credentials(view: View, account: Ref, *, but: Ref | None = None) -> Iterato
 
 def _rights(view: View, subject: Ref) -> Measure:
     who = who_is(subject)
-    count = len(bindings_of(view, who))
+    count, gap = len(bindings_of(view, who)), unread_bindings(view)
     if not count:
-        return Measure("rights", "R-STRIP", subject, note(NO_RIGHTS, subject, who=who), works=False)
+        told = note(NO_RIGHTS, subject, who=who) if gap is None else note(RIGHTS_UNREAD, subject, who=who, why=gap)
+        return Measure("rights", "R-STRIP", subject, told, works=False)
     return Measure("rights", "R-STRIP", subject, note(RIGHTS, subject, count=count, who=who))
 
 
@@ -225,11 +244,18 @@ def _for_person(view: View, ref: Ref) -> Iterator[Measure]:
         yield _rights(view, ref)
         return
     who, groups = who_is(ref), len(groups_of(view, ref.name))
-    count = len(bindings_of(view, who))
-    told = note(PERSON, ref, count=count, groups=groups, who=who) if count or groups else note(NOBODY, ref, who=who)
+    count, gap = len(bindings_of(view, who)), unread_bindings(view) or _unserved(view, Group)
+    told = note(PERSON, ref, count=count, groups=groups, who=who)
+    if not count and not groups:
+        told = note(NOBODY, ref, who=who) if gap is None else note(RIGHTS_UNREAD, ref, who=who, why=gap)
     yield Measure("rights", "R-USER-DISABLE", ref, told, works=bool(count or groups))
     if ref.name != EVERYBODY:
         yield _logins(view, ref)
+
+
+def _unserved(view: View, kind: type[Kind]) -> Gap | None:
+    """Why a kind cannot be read whole; ``None`` where it can, or is not there at all."""
+    return None if view.absent(kind) else view.gap(kind)
 
 
 def _logins(view: View, ref: Ref) -> Measure:

@@ -13,6 +13,7 @@ import msgspec
 
 from ztui.checks.base import Reason
 from ztui.engines.mtls import is_enrolled
+from ztui.engines.netrules import RULES_WHERE_SERVED
 from ztui.engines.openings import OPENINGS, openings
 from ztui.engines.reach import spot_of
 from ztui.engines.units import SCOPE, WORKLOADS, WORKLOADS_WHERE_SERVED, namespace_class
@@ -63,12 +64,16 @@ MOVED: Final = Reason("labels-aside", "{pod} puts aside {labels}; what they were
 REPLACED: Final = Reason("clean-replacement", "{root} no longer counts these pods and starts others in their place")
 LEFT_OUT: Final = Reason("left-out", "{policy} selects them by no label of theirs: it is told to leave them out")
 STILL_OPEN: Final = Reason("still-open", "{policy} still lets traffic through ({direction}): move the labels aside to close that")
+UNSEEN: Final = Reason(
+    "selectors-unseen", "{kind} objects cannot be read ({why}): what they let through, or select, is not known"
+)
 TEMPLATE: Final = Reason("template-too", "new pods of {root} start in the quarantine; labels that it selects by stay on them")
 NO_TEMPLATE: Final = Reason("no-template", "{what} has no template that could be changed from here")
 STAYS: Final = Reason("stays-aside", "when it ends, {what} stays as it is until the change is taken back")
 
 LABELS: Final = Question("labels", "Labels that other policies and Services select: aside, or stay", "aside")
 NEW_PODS: Final = Question("template", "Quarantine its new pods too: yes or no", "no")
+SELECTING: Final[tuple[type[Kind], ...]] = (NetworkPolicy, Service, *RULES_WHERE_SERVED)
 READS: Final[tuple[type[Kind], ...]] = (*OPENINGS, *WORKLOADS, *WORKLOADS_WHERE_SERVED, *SCOPE, Service)
 
 
@@ -82,6 +87,8 @@ class Move(msgspec.Struct, frozen=True):
 
 def _is_cut_off(view: View, ref: Ref, was: View) -> bool:
     """Whether each of the pods that were there is held and denied everything both ways, or gone."""
+    if view.gap(NetworkPolicy, ref.namespace) is not None:
+        return False  # a policy that cannot be seen may let something through
     before = {pod.metadata.uid for pod in pods_of(was, ref) if not pod.spec.host_network}
     now = [pod for pod in view.within(Pod, ref.namespace) if pod.metadata.uid in before and pod.is_live]
     return bool(before) and all(HELD_BY in pod.labels and not openings(view, spot_of(view, pod)) for pod in now)
@@ -147,6 +154,10 @@ def _stops(
             yield Stop(note(NO_CHOICE, ref, answer=answer or "nothing", asked=asked.text))
         elif asked is NEW_PODS and answer.strip() == "yes" and root_of(view, ref) is None:
             yield Stop(note(NO_TEMPLATE, ref, what=ref))
+    for kind in SELECTING:
+        gap = view.gap(kind, ref.namespace) if kind.NAMESPACED else view.gap(kind)
+        if gap is not None and not view.absent(kind):
+            yield Stop(note(UNSEEN, ref, kind=kind.KIND, why=gap), override=True)
     if view.derive(namespace_class, ref.namespace) != "user":
         yield Stop(note(PLATFORMS, ref, namespace=ref.namespace), override=True)
 

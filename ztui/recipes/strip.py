@@ -18,9 +18,9 @@ from ztui.kinds.credential import OAuthAccessToken
 from ztui.kinds.identity import Group
 from ztui.kinds.rbac import ClusterRoleBinding, RoleBinding, Subject
 from ztui.kinds.session import Session
-from ztui.recipes.base import Draft, Note, Stop, Write, add, as_wanted, expect, note, patched, pointer, recipe, remove
+from ztui.recipes.base import Draft, Note, Stop, Write, add, as_wanted, expect, note, patched, pointer, recipe, refused, remove
 from ztui.recipes.rbac import AUTOUPDATE, LAST_ADMIN, YOURSELF
-from ztui.view import View
+from ztui.view import Gap, View
 
 LOSES: Final = Reason("loses-role", "{who} no longer holds {role} {where} by {binding}")
 LEAVES: Final = Reason("leaves-group", "{who} is no longer in the group {group}")
@@ -28,6 +28,7 @@ BY_GROUPS: Final = Reason("by-groups", "what it holds by its groups stays: {grou
 LOGINS_STAY: Final = Reason("logins-stay", "its {count} logins go on, without these rights: R-OAUTH-REVOKE ends them")
 LOGINS_UNSEEN: Final = Reason("logins-unseen", "its logins cannot be seen from here: R-OAUTH-REVOKE ends those that can")
 AT_PROVIDER: Final = Reason("at-provider", "a provider lets it in again and may tell its groups anew: disable it there too")
+UNREAD: Final = Reason("bindings-unread", "not all bindings can be read ({why}): those that cannot stay")
 NOT_YOURSELF: Final = Reason("not-yourself", "that is you: somebody else has to do it")
 
 Binding = RoleBinding | ClusterRoleBinding
@@ -50,7 +51,13 @@ def groups_of(view: View, name: str) -> tuple[Group, ...]:
     return tuple(sorted((item for item in view.all(Group) if name in (item.users or ())), key=lambda item: item.name))
 
 
+def unread_bindings(view: View) -> Gap | None:
+    """Why bindings may be there that cannot be seen; ``None`` where all can."""
+    return view.gap(ClusterRoleBinding) or view.gap(RoleBinding)
+
+
 def _is_stripped(view: View, ref: Ref, was: View) -> bool:
+    """Whether no binding names it any more, of those that can be seen."""
     del was
     return not bindings_of(view, who_is(ref))
 
@@ -71,8 +78,9 @@ def strip(view: View, ref: Ref) -> Draft:
     who = who_is(ref)
     found = bindings_of(view, who)
     if not found:
-        return as_wanted(ref, f"no binding names {who}")
-    radius = [*_losses(found, who), *_by_groups(ref)]
+        gap = unread_bindings(view)
+        return as_wanted(ref, f"no binding names {who}") if gap is None else refused(ref, UNREAD, why=gap)
+    radius = [*_losses(found, who), *_by_groups(ref), *_unread(view, ref)]
     return Draft(tuple(_without(item, who) for item in found), tuple(radius), tuple(_stops(view, ref, mine=False)))
 
 
@@ -104,11 +112,18 @@ def disable(view: View, ref: Ref) -> Draft:
         *(note(LEAVES, item.ref, who=who, group=item.name) for item in groups),
         note(AT_PROVIDER, ref),
     ]
+    radius += _unread(view, ref)
     if view.gap(OAuthAccessToken) is not None:
         radius.append(note(LOGINS_UNSEEN, ref))
     elif logins := sum(item.user_name == ref.name for item in view.all(OAuthAccessToken)):
         radius.append(note(LOGINS_STAY, ref, count=logins))
     return Draft(tuple(writes), tuple(radius), tuple(_stops(view, ref, mine=True)))
+
+
+def _unread(view: View, ref: Ref) -> Iterator[Note]:
+    gap = unread_bindings(view)
+    if gap is not None:
+        yield note(UNREAD, ref, why=gap)
 
 
 def _places(binding: Binding, who: str) -> Iterator[int]:
