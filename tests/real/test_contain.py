@@ -18,6 +18,7 @@ from tests.recipes.test_contained import answers, hurried
 from tests.servers import crds
 from tests.servers.kube import KubeServer
 from ztui.changes.desk import Desk
+from ztui.checks.base import catalogue
 from ztui.core import Core
 from ztui.engines.openings import openings
 from ztui.engines.reach import spot_of
@@ -26,6 +27,7 @@ from ztui.kinds.workload import Pod
 from ztui.recipes.base import kinds_used, recipes
 from ztui.recipes.quarantine import ASIDE, HELD_BY
 from ztui.recipes.roots import pods_of
+from ztui.roles import bindings, role_documents
 from ztui.settings import Settings
 from ztui.sources.target import find_target
 from ztui.view import View
@@ -101,9 +103,9 @@ def got(kube: KubeServer, *what: str) -> list[Obj]:
 
 
 @asynccontextmanager
-async def on(kube: KubeServer, state: Path | None = None) -> AsyncIterator[tuple[Core, Desk]]:
+async def on(kube: KubeServer, state: Path | None = None, *, user: str = "admin") -> AsyncIterator[tuple[Core, Desk]]:
     """The desk of a core that has read everything; ``state`` is where its journal outlives it."""
-    settings = Settings(kubeconfig=str(kube.kubeconfig()))
+    settings = Settings(kubeconfig=str(kube.kubeconfig(user)))
     core = Core(Settings(), lambda: find_target(settings, {}), also=kinds_used(), cards={}, state=state)
     async with core.open():
         await core.settled(60)
@@ -385,3 +387,73 @@ async def test_an_image_starts_nowhere_any_more(cluster: KubeServer, namespace: 
         assert (await agree(desk, await desk.preview_undo(outcome.change))).state == "verified"
         again = (cluster.call("POST", pods, bad).status for _ in range(TRIES))
         assert await asyncio.to_thread(next, (status for status in again if status == 201)) == 201
+
+
+async def test_a_grant_ends_while_nothing_of_ours_runs(cluster: KubeServer, namespace: str) -> None:
+    card = recipes()["R-JIT-BIND"]
+    given = {"who": "user:ana", "where": namespace, "hours": "8", "reason": "on call tonight", "fuse": "30"}
+    ask = ("auth", "can-i", "list", "pods", "-n", namespace)
+    async with on(cluster) as (_, desk):
+        shown = await desk.preview(hurried(card, 5), Ref(RBAC, "ClusterRoleBinding", "", "cluster-admin"), given)
+        assert (shown.plan.stops, shown.refusals, shown.rights, shown.blind) == ((), (), (), False)
+        await desk_apply(desk, shown)
+        assert cluster.kubectl(*ask, user="ana").stdout.strip() == "yes"
+        [job, binding] = [write.ref for write in shown.plan.writes]
+    cluster.kubectl("wait", "--for=delete", f"rolebinding/{binding.name}", "-n", namespace, "--timeout=180s")
+    cluster.kubectl("wait", "--for=delete", f"job/{job.name}", "-n", namespace, "--timeout=180s")
+    assert cluster.kubectl(*ask, user="ana", check=False).stdout.strip() == "no"
+
+
+@pytest.fixture
+def meshed(cluster: KubeServer, namespace: str) -> Iterator[KubeServer]:
+    """The server with the policies of a mesh."""
+    if reason := crds.why_missing():
+        pytest.skip(reason)
+    crds.load(cluster, ["authorizationpolicies.security.istio.io"])
+    yield cluster
+    cluster.kubectl("delete", "authorizationpolicies.security.istio.io", "--all", "-n", namespace)
+
+
+async def test_a_pod_of_a_mesh_is_refused_by_the_mesh_too(meshed: KubeServer, namespace: str) -> None:
+    boxes = [{"name": name, "image": "registry.example/web:1"} for name in ("main", "istio-proxy")]
+    made(
+        meshed,
+        {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web", "namespace": namespace}, "spec": {"containers": boxes}},
+    )
+    card, what = recipes()["R-QUARANTINE"], ("authorizationpolicies.security.istio.io", "-n", namespace)
+    async with on(meshed) as (_, desk):
+        shown = await desk.preview(card, Ref("", "Pod", namespace, "web"), answers(card, fuse="240"))
+        assert (shown.plan.stops, shown.refusals, shown.rights, shown.blind) == ((), (), (), False)
+        outcome = await agree(desk, shown)
+        assert outcome.state == "verified"
+        [policy] = await asyncio.to_thread(got, meshed, *what)
+        assert policy["spec"]["action"] == "DENY"
+        assert [owner["kind"] for owner in policy["metadata"]["ownerReferences"]] == ["Job"]
+        assert (await agree(desk, await desk.preview_undo(outcome.change))).state == "verified"
+        assert await asyncio.to_thread(got, meshed, *what) == []
+
+
+async def test_the_roles_that_are_printed_are_enough(cluster: KubeServer, place: str) -> None:
+    """`ben` holds what a viewer and a responder hold, and nothing else."""
+    cards = catalogue().values()
+    every = [item for profile in ("viewer", "responder") for item in role_documents(profile, cards)]
+    roles = [item for item in every if item["kind"] == "ClusterRole"]
+    bound = [{**item, "metadata": {**item["metadata"], "name": f"{item['metadata']['name']}-{place}"}} for item in roles]
+    for item in (*bound, *bindings(bound, "ben")):
+        made(cluster, item)
+    async with on(cluster, user="ben") as (core, desk):
+        await running(core, place)
+        for name, ref, more in (
+            ("R-QUARANTINE", web(place), {"fuse": "30", "template": "yes"}),
+            ("R-SCALE-ZERO", web(place), {}),
+            ("R-SA-PODS", Ref("", "ServiceAccount", place, "web"), {}),
+            ("R-SA-RECREATE", Ref("", "ServiceAccount", place, "web"), {}),
+        ):
+            card = recipes()[name]
+            shown = await desk.preview(card, ref, answers(card, **more))
+            assert (shown.plan.stops, shown.refusals, shown.rights) == ((), (), ()), name
+        strip = await desk.preview(recipes()["R-STRIP"], Ref("", "ServiceAccount", place, "web"))
+        assert strip.rights == ()
+        assert any("attempting to grant" in text for text in strip.refusals), "the server asks for the rights, or for bind"
+    for item in bound:
+        cluster.kubectl("delete", "clusterrolebinding,clusterrole", item["metadata"]["name"])

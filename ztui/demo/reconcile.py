@@ -298,6 +298,8 @@ def _stateful(run: Controllers, owner: Obj) -> None:
     template = merge(spec["template"], {"metadata": {"labels": {"apps.kubernetes.io/pod-index": None}}})
     for number, pod_name in enumerate(wanted):
         labels = {"statefulset.kubernetes.io/pod-name": pod_name, "apps.kubernetes.io/pod-index": str(number)}
+        if pod_name not in have and run.store.find(run.cluster.catalogue.named("pods"), pod_name, owner["metadata"]["namespace"]):
+            continue  # one that it let go of still has the name
         if pod_name not in have:
             run.create_pod(owner, merge(template, {"metadata": {"labels": labels}}), pod_name)
         elif not _same_images(have[pod_name], spec["template"]):

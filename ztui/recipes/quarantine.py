@@ -17,11 +17,12 @@ from ztui.engines.netrules import RULES_WHERE_SERVED
 from ztui.engines.openings import OPENINGS, openings
 from ztui.engines.reach import spot_of
 from ztui.engines.units import SCOPE, WORKLOADS, WORKLOADS_WHERE_SERVED, namespace_class
+from ztui.engines.units import root_of as owner_root
 from ztui.kinds.base import Kind, Ref, Selector, matches
 from ztui.kinds.mesh import AuthorizationPolicy
 from ztui.kinds.netpolicy import NetworkPolicy
 from ztui.kinds.network import Service
-from ztui.kinds.workload import Job, Pod
+from ztui.kinds.workload import CronJob, Job, Pod, StatefulSet
 from ztui.recipes import fuse as fuses
 from ztui.recipes.base import (
     Draft,
@@ -62,6 +63,7 @@ SERVICE: Final = Reason("service-loses", "{service} loses {count} of the pods be
 STILL_THERE: Final = Reason("service-keeps", "{service} still sends to {count} of them: they answer nobody")
 MOVED: Final = Reason("labels-aside", "{pod} puts aside {labels}; what they were is kept in its annotation {note}")
 REPLACED: Final = Reason("clean-replacement", "{root} no longer counts these pods and starts others in their place")
+NAME_HELD: Final = Reason("name-held", "{root} no longer counts these pods; it starts none of their names until they are deleted")
 LEFT_OUT: Final = Reason("left-out", "{policy} selects them by no label of theirs: it is told to leave them out")
 STILL_OPEN: Final = Reason("still-open", "{policy} still lets traffic through ({direction}): move the labels aside to close that")
 UNSEEN: Final = Reason(
@@ -229,13 +231,22 @@ def _radius(view: View, ref: Ref, moves: list[Move], opened: list[NetworkPolicy]
         if move.aside:
             told = ", ".join(f"{key}={value}" for key, value in sorted(move.aside.items()))
             yield note(MOVED, move.pod.ref, pod=move.pod.name, labels=told, note=ASIDE)
-    if ref.kind != "Pod" and any(move.aside for move in moves):
-        yield note(REPLACED, ref, root=ref)
+    for root in sorted({root for move in moves if (root := _lets_go(view, move)) is not None}):
+        yield note(NAME_HELD if root.kind == StatefulSet.KIND else REPLACED, root, root=root)
     for policy in opened:
         if aside:
             yield note(LEFT_OUT, policy.ref, policy=policy.ref)
         else:
             yield note(STILL_OPEN, policy.ref, policy=policy.ref, direction=", ".join(policy.directions).lower())
+
+
+def _lets_go(view: View, move: Move) -> Ref | None:
+    """The controller that no longer selects a pod by what is left of its labels; ``None`` where it goes on to."""
+    root = owner_root(view, move.pod)
+    held = root_of(view, root)
+    if held is not None:
+        return root if not matches(held.spec.selector, move.labels) else None
+    return root if move.aside and root.kind not in {Pod.KIND, Job.KIND, CronJob.KIND} else None
 
 
 def _sends_to(service: Service, labels: Mapping[str, str]) -> bool:
