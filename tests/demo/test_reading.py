@@ -67,6 +67,21 @@ def test_selectors(admin: Client) -> None:
     assert names("fieldSelector=spec.nodeName=nowhere") == []
 
 
+def test_logs_of_one_container_now_and_before(demo: DemoThread, admin: Client) -> None:
+    pod = next(item for item in admin.ask(PODS).body["items"] if len(item["spec"]["containers"]) > 1)
+    place, name, boxes = pod["metadata"]["namespace"], pod["metadata"]["name"], pod["spec"]["containers"]
+    path = f"/api/v1/namespaces/{place}/pods/{name}/log"
+    demo.server.cluster.logs[place, name, boxes[0]["name"]] = "one\ntwo\nthree"
+    assert "a container name must be specified" in admin.ask(path).body["message"]
+    assert "container nothing is not valid" in admin.ask(f"{path}?container=nothing").body["message"]
+    mine = f"{path}?container={boxes[0]['name']}"
+    assert admin.ask(mine).body == "one\ntwo\nthree\n"
+    assert admin.ask(f"{mine}&tailLines=1").body == "three\n"
+    assert admin.ask(f"{mine}&limitBytes=5").body == "one\nt"
+    assert admin.ask(f"{mine}&previous=true").code == 400
+    assert admin.ask(f"{path}?container={boxes[1]['name']}").body.startswith("time=")
+
+
 def test_secrets_by_type_and_without_their_values(admin: Client) -> None:
     path = "/api/v1/secrets?fieldSelector=type=kubernetes.io/tls"
     body = admin.ask(path, accept=PARTIAL_LIST).body

@@ -62,6 +62,16 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
+def test_what_a_killed_capture_left_is_swept_by_a_later_one(tmp_path: Path) -> None:
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    for name, age in ((".bundle-a.tar.gz.1.part", 7200), (".bundle-b.tar.gz.2.part", 60), ("bundle-c.tar.gz", 7200)):
+        (folder / name).touch()
+        os.utime(folder / name, (AT.timestamp() - age,) * 2)
+    place_of(None, tmp_path, "x", AT)
+    assert sorted(names(folder)) == [".bundle-b.tar.gz.2.part", "bundle-c.tar.gz"]
+
+
 PARTS = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._~-]{0,20}", fullmatch=True)
 PATHS = st.lists(PARTS, min_size=1, max_size=4).map("/".join).filter(lambda name: name != "manifest.json")
 
@@ -113,8 +123,8 @@ def test_a_folder_that_is_not_there_and_the_demo_without_a_place(tmp_path: Path)
     with pytest.raises(SettingsError, match="cannot be written"):
         Archive(tmp_path / "no" / "b.tar.gz", STEM, AT)
     with pytest.raises(SettingsError, match="the demo keeps nothing"):
-        place_of(None, None, "x")
-    assert place_of(None, tmp_path / "s", "x") == tmp_path / "s" / "bundles" / "x"
+        place_of(None, None, "x", AT)
+    assert place_of(None, tmp_path / "s", "x", AT) == tmp_path / "s" / "bundles" / "x"
     assert stat.S_IMODE((tmp_path / "s" / "bundles").stat().st_mode) == 0o700
 
 
@@ -265,6 +275,25 @@ def test_B43_a_file_that_was_cut_off_anywhere_is_no_bundle(tmp_path: Path) -> No
         cut.write_bytes(whole[:size])
         with pytest.raises(DataError):
             read_bundle(cut)
+
+
+@given(data=st.data())
+def test_B43_whatever_an_archive_becomes_it_is_read_or_refused(data: st.DataObject) -> None:
+    raw = bytearray(gzip.decompress(packed(member(data=b"1" * 700), member(f"{STEM}/b/c", b"2"))))
+    for at in data.draw(st.lists(st.integers(0, 3 * 512 - 1), max_size=6)):
+        raw[at] = data.draw(st.integers(0, 255))
+    if data.draw(st.booleans()):  # with a header whose sum is right, whatever it says
+        raw[148:156] = b"%06o\0 " % (sum(raw[:148]) + 8 * 32 + sum(raw[156:512]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.tar.gz"
+        path.write_bytes(gzip.compress(bytes(raw)))
+        try:
+            found = read_bundle(path)
+        except DataError as error:
+            assert str(error).isprintable()
+        else:
+            assert all(problem.isprintable() for problem in found.problems)
+        assert names(Path(folder)) == ["x.tar.gz"]
 
 
 def test_a_bit_that_turned_is_found(tmp_path: Path) -> None:

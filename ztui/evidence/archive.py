@@ -24,6 +24,9 @@ from ztui.evidence.scrub import json_bytes
 from ztui.private import private_folder
 from ztui.text import clean
 
+LEFT_S: Final = 3600.0
+"""Seconds after which a file without its name is nobody's any more: a capture takes minutes."""
+
 _NEXT: Final = "--output FILE names another place"
 
 
@@ -138,8 +141,8 @@ class Archive:
             os.close(folder)
 
 
-def place_of(output: Path | None, state: Path | None, name: str) -> Path:
-    """Where a bundle goes: where it is asked for, else the state folder, which is made. Raises SettingsError."""
+def place_of(output: Path | None, state: Path | None, name: str, at: datetime) -> Path:
+    """Where a bundle goes: where it is asked for, else the state folder, which is made and swept. Raises SettingsError."""
     if output is not None:
         return output
     if state is None:
@@ -149,7 +152,16 @@ def place_of(output: Path | None, state: Path | None, name: str) -> Path:
         private_folder(folder)
     except OSError as error:
         raise _refused(folder, error.strerror or str(error)) from error
+    _sweep(folder, at)
     return folder / name
+
+
+def _sweep(folder: Path, at: datetime) -> None:
+    """Remove what captures left that were killed; one that is under way is younger."""
+    for path in folder.glob(".bundle-*.part"):
+        with contextlib.suppress(OSError):
+            if at.timestamp() - path.lstat().st_mtime > LEFT_S:
+                path.unlink()
 
 
 def _refused(path: Path, why: str) -> SettingsError:

@@ -105,7 +105,7 @@ async def captured(core: Capturing, cluster: Cluster, clock: Clock, state: Path 
     found = await _facts(core, wanted, changes if desk is not None else None)
     health, at = cluster.health(), clock.now()
     stem = stem_of(found.centre.name, at)
-    path = await asyncio.to_thread(place_of, wanted.output, state, f"{stem}.tar.gz")
+    path = await asyncio.to_thread(place_of, wanted.output, state, f"{stem}.tar.gz", at)
     archive = await asyncio.to_thread(partial(Archive, path, stem, at, limit=wanted.limit_bytes))
     try:
         taking = _Taking(archive, cluster.http, clock, tell)
