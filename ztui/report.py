@@ -259,7 +259,8 @@ def _finding(card: Check, cell: Cell, finding: Finding) -> dict[str, Any]:
 
 
 def _ref(ref: Ref) -> dict[str, str]:
-    return {name: clean(getattr(ref, name)) for name in ("group", "kind", "namespace", "name", "uid")}
+    told = {name: clean(getattr(ref, name)) for name in ("group", "kind", "namespace", "name", "uid")}
+    return {**told, "name": clean(ref.shown)}
 
 
 def _evidence(item: Evidence) -> dict[str, Any]:

@@ -201,6 +201,15 @@ async def test_a_warning_is_told(hand: VaultWriter, vault: DemoVault) -> None:
     assert "does not have an audience" in sent.warnings[0]
 
 
+async def test_a_write_goes_to_the_namespace_of_its_object(hand: VaultWriter, vault: DemoVault) -> None:
+    ref = Ref(GROUP, "VaultRole", "v/team/a", ROLE)
+    write = Write(VaultRole, ref, "apply", {"data": {"token_ttl": 60}})
+    await hand.send(write, await hand.read(write), "c")
+    assert await hand.lacks(write) == ()
+    assert len(vault.spaces) == len(vault.requests) == 5
+    assert set(vault.spaces) == {"team/a"}
+
+
 async def test_nothing_is_tried_out(hand: VaultWriter, vault: DemoVault) -> None:
     write = role_write(token_ttl=60)
     with pytest.raises(ChangeError, match="tries nothing out"):

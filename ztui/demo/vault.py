@@ -53,7 +53,7 @@ class VaultFaults:
 
 
 class DemoVault:
-    """The server. `requests` records method, path and whether a token came along."""
+    """The server. `requests` records method, path and whether a token came along, `spaces` the namespace of each."""
 
     def __init__(
         self, listening: socket.socket | None = None, *, now: Callable[[], float] = time.time, sound: bool = False
@@ -63,6 +63,7 @@ class DemoVault:
         self.url = ""
         self.faults = VaultFaults()
         self.requests: list[tuple[str, str, bool]] = []
+        self.spaces: list[str] = []
         self.story: dict[str, Any] = story(now)
         if sound:
             mend(self.story, now())
@@ -102,6 +103,7 @@ class DemoVault:
             method = "LIST"
         token = request.headers.get("X-Vault-Token", "")
         self.requests.append((method, path, bool(token)))
+        self.spaces.append(request.headers.get("X-Vault-Namespace", ""))
         faults = self.faults
         if faults.hold is not None:
             await faults.hold.wait()
