@@ -23,10 +23,13 @@ from ztui.demo.vault import DemoVault
 from ztui.errors import ChangeError, ConnectError, DriftError, ForbiddenError, OutcomeUnknownError
 from ztui.kinds.base import Ref
 from ztui.kinds.vault import GROUP, VaultRole
+from ztui.panes.object import object_lines
+from ztui.panes.vault import vault_lines, vaults
 from ztui.recipes.base import Write
 from ztui.settings import ContextSettings, Settings, VaultSettings
 from ztui.sources.vaultdoor import VaultDoor
 from ztui.sources.vaulttarget import find_vaults
+from ztui.view import View
 
 ROLE = "auth/kubernetes/role/shop"
 ACCESSOR = "x2Vb7backup"
@@ -271,6 +274,10 @@ async def test_a_token_is_ended_and_its_accessor_is_nowhere(
         assert (need.risk_class, need.word, need.reason) == ("destructive", "x2Vb7bac", True)
         text = "\n".join(line.cells[0].text for line in words.lines(shown, desk.mode))
         text += desk.commands(shown) + desk.manifests(shown)
+        text += "\n".join(line.cells[0].text for line in object_lines(core.frame.state, shown.plan.on))
+        text += "\n".join(
+            cell.text for line in vault_lines(View(core.frame.state).derive(vaults, core.cell_of)) for cell in line.cells
+        )
         assert "token-backup" in text
         assert ACCESSOR not in text
         with pytest.raises(ChangeError, match="not agreed to"):

@@ -36,7 +36,9 @@ def object_lines(state: State, ref: Ref) -> list[Line]:
         return [Line("yaml:0", (cell(f"{ref} is not held: it is gone, or this release does not read it", "dim"),))]
     version = f"{found.GROUP}/{found.VERSIONS[0]}" if found.GROUP else found.VERSIONS[0]
     head: dict[str, Any] = {"apiVersion": version, "kind": found.KIND}
-    text = msgspec.yaml.encode(head | _without_nothing(msgspec.to_builtins(found))).decode()
+    told = _without_nothing(msgspec.to_builtins(found))
+    told["metadata"]["name"] = ref.shown
+    text = msgspec.yaml.encode(head | told).decode()
     lines = [Line("yaml:note", (cell("# what ztui keeps of it: fields that are neither judged nor shown are not here", "dim"),))]
     lines += [Line(f"yaml:{at}", (Cell(line),)) for at, line in enumerate(clean_lines(redact(text).rstrip("\n"), limit=400))]
     return lines
