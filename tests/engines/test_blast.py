@@ -84,6 +84,14 @@ def test_a_name_that_nothing_answers_to_is_said(text: str, words: str) -> None:
         centre_of(view_of(DEPLOYED), text)
 
 
+def test_a_static_pod_stands_for_itself_and_not_for_its_node() -> None:
+    owner = {"apiVersion": "v1", "kind": "Node", "name": "n1", "uid": "u", "controller": True}
+    mirror = {"annotations": {"kubernetes.io/config.mirror": "x"}}
+    meta = {"name": "etcd-n1", "namespace": "shop", "ownerReferences": [owner], **mirror}
+    found = centre_of(view_of([*DEPLOYED, {**pod("etcd-n1"), "metadata": meta}]), "pod/shop/etcd-n1")
+    assert (found.name, [item.name for item in found.pods], found.units) == ("pod/shop/etcd-n1", ["etcd-n1"], ())
+
+
 def test_two_of_one_name_are_told_apart() -> None:
     view = view_of([*DEPLOYED, pod("x", account="x"), {**pod("api"), "metadata": {"name": "api", "namespace": "shop"}}])
     with pytest.raises(NoSuchCentreError, match=r"could be pod/shop/api, deployment/shop/api"):

@@ -219,7 +219,8 @@ def _workload(view: View, kind: str, place: str, name: str) -> Centre:
         if held is not None:
             return _around(view, held.ref, [], gap)
     if kind == "" and (pod := view.get(Pod, name, place)) is not None:
-        return _around(view, root_of(view, pod), [unit for unit in live if unit.root == root_of(view, pod)], gap)
+        root = _root(view, pod)
+        return _around(view, root, [unit for unit in live if unit.root == root], gap)
     if gap is not None and kind in CONTROLLERS:
         of = CONTROLLERS[kind]
         return Centre("workload", Ref(of.GROUP, of.KIND, place, name), gap=gap)
@@ -231,11 +232,16 @@ def _workload(view: View, kind: str, place: str, name: str) -> Centre:
 def _around(view: View, root: Ref, units: list[Workload], gap: GapNote | None) -> Centre:
     """A workload with its pods, those that have ended too."""
     key = (root.group, root.kind, root.name)
-    pods = [pod for pod in view.within(Pod, root.namespace) if _key(root_of(view, pod)) == key]
+    pods = [pod for pod in view.within(Pod, root.namespace) if _key(_root(view, pod)) == key]
     pods.sort(key=lambda pod: (not pod.is_live, pod.name))
     accounts = {pod.account for pod in pods}
     who = f"sa:{root.namespace}/{accounts.pop()}" if len(accounts) == 1 else ""
     return Centre("workload", root, tuple(units), tuple(pods), who, gap)
+
+
+def _root(view: View, pod: Pod) -> Ref:
+    """The root controller of a pod; a static pod, which its node owns, stands for itself."""
+    return pod.ref if pod.is_mirror else root_of(view, pod)
 
 
 def _key(ref: Ref) -> tuple[str, str, str]:
@@ -249,7 +255,7 @@ def _of_pod(view: View, place: str, name: str) -> Centre:
         raise NoSuchCentreError(f"there is no pod {place}/{name}")
     if pod is None:
         return Centre("workload", Ref("", "Pod", place, name), gap=gap)
-    root = root_of(view, pod)
+    root = _root(view, pod)
     units = [unit for unit in view.derive(workloads, place) if unit.root == root]
     return _around(view, root, units, gap_in(view, WORKLOADS, place))
 

@@ -13,7 +13,7 @@ from ztui.engines.vaultlogins import logins_of
 from ztui.evidence.manifest import Missing
 from ztui.evidence.scrub import json_bytes
 from ztui.panes import identity, mtls
-from ztui.panes.blast import as_text, blast_lines, document, parts
+from ztui.panes.blast import as_text, document, lines_of, parts
 from ztui.panes.blastheld import images_of
 from ztui.panes.blastnear import Changed
 from ztui.panes.facts import logins_unseen
@@ -48,7 +48,7 @@ def facts_of(view: View, cell_of: CellOf, target: str, namespace: str, changed: 
     sections = parts(view, cell_of, centre, changed)
     missing = [Missing(f"blast: {item.title}", clean(text)) for item in sections for text in item.unknown]
     found = {
-        "blast.txt": as_text(blast_lines(view, cell_of, centre.name, "", changed)).encode(errors="backslashreplace"),
+        "blast.txt": as_text(lines_of(view, cell_of, centre, changed)).encode(errors="backslashreplace"),
         "blast.json": json_bytes(document(view, cell_of, centre, changed)),
         "vault.json": json_bytes(_vault(view, centre)),
         "images.json": json_bytes(_images(view, centre)),

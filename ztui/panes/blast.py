@@ -26,6 +26,11 @@ def blast_lines(view: View, cell_of: CellOf, target: str, namespace: str = "", j
         centre = centre_of(view, target, namespace)
     except NoSuchCentreError as error:
         return [Line("nobody", (prose(str(error), "unknown"),))]
+    return lines_of(view, cell_of, centre, journal)
+
+
+def lines_of(view: View, cell_of: CellOf, centre: Centre, journal: Changed | None = None) -> list[Line]:
+    """The page of a centre."""
     lines = [Line("head", (cell(f"Blast radius of {mark_name(centre.name)}", "strong"),), ref=centre.ref)]
     for item in parts(view, cell_of, centre, journal):
         lines.append(Line(f"head:{item.key}", (cell(item.title, "strong"),)))

@@ -141,6 +141,8 @@ def mesh(view: View, cell_of: CellOf, centre: Centre) -> Part:
 
 
 def _none(centre: Centre) -> list[Says]:
+    if not centre.units and any(pod.is_mirror for pod in centre.pods):
+        return [Says("a static pod of its node, which no controller and no label of a tenant stands for", "dim")]
     return [Says("no live pod of it is known", "dim")] if not centre.units else []
 
 
