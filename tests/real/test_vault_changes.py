@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import ssl
+import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from aiohttp import web
 
 from tests.changes.desks import agree, drained, found_on, look
+from tests.servers.build import vault_binary
 from tests.servers.kube import KubeServer
 from tests.servers.vaults import Answer, VaultServer
 from ztui.changes.desk import Desk
@@ -131,6 +133,32 @@ async def test_a_role_is_narrowed_proved_by_the_check_and_put_back(kube: KubeSer
         back = await agree(desk, await desk.preview_undo(outcome.change))
         assert back.state == "verified"
         assert await asked(held, shop, ROLE) == before
+
+
+def run(vault: VaultServer, folder: Path, commands: str) -> str:
+    """Run commands as somebody would who copied them; what they print."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "vault").symlink_to(str(vault_binary()))
+    environment = {"PATH": f"{folder / 'bin'}:/usr/bin:/bin", "HOME": str(folder)}
+    environment |= {"VAULT_ADDR": vault.url, "VAULT_CACERT": str(vault.ca_file), "VAULT_TOKEN": vault.root}
+    done = subprocess.run(["/bin/sh", "-euc", commands], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_the_copied_commands_do_the_same(kube: KubeServer, shop: VaultServer, tmp_path: Path) -> None:
+    before = await asked(lambda: loose(shop, token_num_uses=7))
+    await asked(lambda: shop.write("changes-pki/issue/web", common_name="d.example"))
+    async with on(kube, by_token(shop, tmp_path, shop.root)) as (_, desk):
+        shown = await role(desk)
+        leases = await look(desk, "R-VAULT-LEASES", "VaultCredentials", "changes-pki/issue/web", "main", GROUP)
+        text = desk.commands(shown) + desk.commands(leases)
+    await asked(run, shop, tmp_path, text)
+    wanted = {"bound_service_account_names": ["web"], "bound_service_account_namespaces": [PLACE]}
+    assert await asked(held, shop, ROLE) == before | wanted | {"token_ttl": 3600, "token_max_ttl": 86_400}
+    async with asyncio.timeout(30):
+        while (await asked(lambda: shop.call("LIST", "sys/leases/lookup/changes-pki/issue/web"))).status != 404:
+            pass
 
 
 OTHERS = {

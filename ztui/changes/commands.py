@@ -50,6 +50,6 @@ def _vault_command(step: Step) -> str:
     if write.kind is VaultToken:
         return f"# {vault} auth/token/revoke-accessor accessor=ACCESSOR, of which the beginning is {shlex.quote(ref.typed)}"
     if write.kind is VaultCredentials:
-        return f"{vault} -f {shlex.quote(f'sys/leases/revoke-prefix/{ref.name}')} sync=false"
+        return f"{vault} {shlex.quote(f'sys/leases/revoke-prefix/{ref.name}')} sync=false"
     path = f"identity/entity/id/{step.live.uid if step.live else 'ID'}" if write.kind is VaultEntity else ref.name
     return f"{vault} {shlex.quote(path)} - <<'END'\n{msgspec.json.encode(write.body['data']).decode()}\nEND"
