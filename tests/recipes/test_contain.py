@@ -84,6 +84,17 @@ def test_a_workload_from_gitops_to_its_image() -> None:
     ]
 
 
+def test_flux_is_suspended_by_what_it_says_on_the_workload() -> None:
+    flux = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
+    root = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop", "labels": flux}, "spec": {"replicas": 1}}
+    keeps = {"kind": "Kustomization", "metadata": {"name": "apps", "namespace": "flux-system"}, "spec": {}}
+    objects = ["namespace/shop", root, pod("web-1")]
+    [step] = [item for item in containment(view_of([*objects, keeps]), WEB) if item.step == "gitops"]
+    assert (step.recipe, step.on.name, step.works) == ("R-FLUX-SUSPEND", "apps", True)
+    [step] = [item for item in containment(view_of(objects), WEB) if item.step == "gitops"]
+    assert (step.why.reason.code, step.works) == ("contain-hub", False)
+
+
 def test_a_pod_on_the_network_of_its_node_is_cordoned_and_not_quarantined() -> None:
     objects = [*SHOP, pod("web-1", spec={"hostNetwork": True, "nodeName": "w1"})]
     found = containment(view_of(objects), Ref("", "Pod", "shop", "web-1"))
@@ -116,6 +127,7 @@ def test_a_quarantine_with_a_fuse_is_renewed_and_not_made_twice() -> None:
         ),
         (Ref("user.openshift.io", "Group", "", "team"), [("rights", "R-STRIP", False)]),
         (Ref("argoproj.io", "Application", "gitops", "shop"), [("gitops", "R-ARGO-SUSPEND", True)]),
+        (Ref("kustomize.toolkit.fluxcd.io", "Kustomization", "flux-system", "x"), [("gitops", "R-FLUX-SUSPEND", False)]),
         (
             Ref("", "Image", "", f"registry.example/web@{DIGEST}"),
             [("image", "R-IMAGE-BLOCK", True), ("network", "R-QUARANTINE", True)],
@@ -181,4 +193,5 @@ def test_everything_that_is_offered_in_the_demo_can_be_planned(demo: Frame) -> N
                 assert "<" not in told(note).replace("<hidden>", ""), note.reason.code
             after(demo.state, found)
     missing = {name for name, card in recipes().items() if card.contains} - {name for name, _ in seen}
-    assert missing == {"R-FUSE-RENEW", "R-SATOKEN-DEL", "R-VAULT-ENTITY", "R-VAULT-LEASES"}  # a Vault has a list of its own
+    # Flux is not in the demo, and a Vault has a list of its own.
+    assert missing == {"R-FLUX-SUSPEND", "R-FUSE-RENEW", "R-SATOKEN-DEL", "R-VAULT-ENTITY", "R-VAULT-LEASES"}

@@ -17,7 +17,7 @@ from ztui.engines.scans import digest_of, normalised, started
 from ztui.engines.units import root_of, workloads
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.credential import OAuthAccessToken
-from ztui.kinds.gitops import Application
+from ztui.kinds.gitops import Application, Kustomization
 from ztui.kinds.identity import Group
 from ztui.kinds.secret import AccountTokenSecret
 from ztui.kinds.workload import Job, Node, Pod, ServiceAccount
@@ -31,7 +31,7 @@ from ztui.recipes.revoke import pods_as, token_secrets
 from ztui.recipes.roots import pods_of, unit_of
 from ztui.recipes.secret import INVALID_SINCE
 from ztui.recipes.strip import bindings_of, groups_of, unread_bindings, who_is
-from ztui.recipes.suspend import stands_still
+from ztui.recipes.suspend import kustomizations_of, stands_still
 from ztui.view import Gap, View
 
 Step = Literal["gitops", "network", "credentials", "rights", "stop", "node", "image"]
@@ -41,7 +41,7 @@ ELSEWHERE: Final = Reason(
     "contain-hub", "a repository keeps {what}, and no application in this cluster does it: suspend it at its hub"
 )
 SYNCS_UNREAD: Final = Reason(
-    "contain-gitops-unread", "applications cannot be read ({why}): whether one undoes what follows is not known"
+    "contain-gitops-unread", "not all of GitOps can be read ({why}): whether it undoes what follows is not known"
 )
 CUTS: Final = Reason("contain-cuts", "nothing more gets out or in; the pods stay as they are for whoever looks into them")
 HELD: Final = Reason("contain-held", "{pod} is in a quarantine that ends by itself: let it hold for longer")
@@ -74,7 +74,7 @@ NOBODY: Final = Reason("contain-nobody", "no binding and no group here gives {wh
 LOGINS: Final = Reason("contain-logins", "who is logged in stays so until the login ends")
 NO_LOGINS: Final = Reason("contain-no-logins", "nobody is logged in by that name")
 UNREAD: Final = Reason("contain-logins-unread", "logins cannot be read ({why}): end them where they are given")
-STANDS: Final = Reason("contain-stands", "{app} is synced by hand only: it undoes nothing by itself")
+STANDS: Final = Reason("contain-stands", "{app} undoes nothing by itself")
 UNKNOWN: Final = Reason("contain-unknown", "{what} is nothing that can be contained from here")
 
 _ALL_AGES: Final = "0"
@@ -97,8 +97,8 @@ class Measure(msgspec.Struct, frozen=True):
 def containment(view: View, ref: Ref) -> tuple[Measure, ...]:
     """The measures for a target, first things first; one that says so where the target is nothing of the kind.
 
-    A target is a workload or a pod, a node, a ServiceAccount, a User or Group (with or without an object of that name), an Argo
-    CD Application, or an image (``Ref("", "Image", …, "repo@sha256:…")``).
+    A target is a workload or a pod, a node, a ServiceAccount, a User or Group (with or without an object of that name), an
+    Application of Argo CD or a Kustomization of Flux, or an image (``Ref("", "Image", …, "repo@sha256:…")``).
     """
     for kind, measures in _BY_KIND.items():
         if ref.kind == kind:
@@ -130,13 +130,14 @@ def _gitops(view: View, root: Ref) -> Iterator[Measure]:
     awake = [app for app in mine if not stands_still(app)]
     for app in awake:
         yield Measure("gitops", "R-ARGO-SUSPEND", app.ref, note(SYNCS, app.ref, app=app.name, place=root.namespace))
-    gap = _unserved(view, Application)
+    unit = unit_of(view, root)
+    flux = kustomizations_of(view, root, unit.labels if unit is not None else {})
+    for item in flux:
+        yield Measure("gitops", "R-FLUX-SUSPEND", item.ref, note(SYNCS, item.ref, app=item.name, place=root.namespace))
+    gap = _unserved(view, Application) or _unserved(view, Kustomization)
     if gap is not None:
         yield Measure("gitops", "R-ARGO-SUSPEND", root, note(SYNCS_UNREAD, root, why=gap), works=False)
-        return
-    unit = unit_of(view, root)
-    kept = unit is not None and unit.manager == "gitops"
-    if kept and not mine:
+    elif unit is not None and unit.manager == "gitops" and not mine and not flux:
         yield Measure("gitops", "R-ARGO-SUSPEND", root, note(ELSEWHERE, root, what=root), works=False)
 
 
@@ -275,6 +276,14 @@ def _for_application(view: View, ref: Ref) -> Iterator[Measure]:
         yield Measure("gitops", "R-ARGO-SUSPEND", ref, note(SYNCS, ref, app=ref.name, place=place))
 
 
+def _for_kustomization(view: View, ref: Ref) -> Iterator[Measure]:
+    found = view.get(Kustomization, ref.name, ref.namespace)
+    runs = found is not None and not found.spec.suspend
+    place = (found.spec.target_namespace if found is not None else "") or "its namespaces"
+    told = note(SYNCS, ref, app=ref.name, place=place) if runs else note(STANDS, ref, app=ref.name)
+    yield Measure("gitops", "R-FLUX-SUSPEND", ref, told, works=runs)
+
+
 def _for_image(view: View, ref: Ref) -> Iterator[Measure]:
     yield Measure("image", "R-IMAGE-BLOCK", ref, note(IMAGE, ref, image=ref.name))
     roots: dict[Ref, list[Pod]] = {}
@@ -296,6 +305,7 @@ _BY_KIND: Final[Mapping[str, Callable[[View, Ref], Iterable[Measure]]]] = {
     "User": _for_person,
     "Group": _for_person,
     "Application": _for_application,
+    "Kustomization": _for_kustomization,
     "Image": _for_image,
     "Job": _for_fuse,
 }

@@ -1,13 +1,14 @@
-"""Argo CD stands still for an incident: what is changed to contain it is not undone by a repository."""
+"""Argo CD and Flux stand still for an incident: what is changed to contain it is not undone by a repository."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from ztui.checks.base import Reason
 from ztui.kinds.base import Ref
-from ztui.kinds.gitops import Application
-from ztui.recipes.base import Draft, Question, as_wanted, gone, merging, note, recipe, refused
+from ztui.kinds.gitops import Application, Kustomization
+from ztui.recipes.base import Draft, Question, Stop, as_wanted, gone, merging, note, recipe, refused
 from ztui.recipes.delivery import parent_of
 from ztui.view import View
 
@@ -17,6 +18,10 @@ BY_HAND: Final = Reason("by-hand-still", "who syncs it by hand still undoes what
 OLD_WAY: Final = Reason("old-controllers", "controllers before 3.1 do not know the switch: look whether the server keeps it")
 KEPT_BY: Final = Reason("kept-by", "{parent} writes {app} anew; by the annotation {note} it is left alone all the same")
 
+BY_SET: Final = Reason("application-set", "the ApplicationSet {owner} writes it anew at once: change what makes it there")
+WRITTEN_BY: Final = Reason("kustomization-above", "{parent} writes {app} anew and would start it again: suspend that first")
+
+_FLUX: Final = "kustomize.toolkit.fluxcd.io/"
 SKIP: Final = "argocd.argoproj.io/skip-reconcile"
 
 
@@ -64,7 +69,47 @@ def suspend(view: View, ref: Ref, how: str = "remove") -> Draft:
         note(BY_HAND, ref),
     ]
     radius += [note(OLD_WAY, ref)] if runs and how.strip() == "off" else []
+    stops = tuple(Stop(note(BY_SET, ref, owner=item.name)) for item in found.owners if item.kind == "ApplicationSet")
     if parent:
         body["metadata"] = {"annotations": {SKIP: "true"}}
         radius.append(note(KEPT_BY, ref, parent=parent, app=found.name, note=SKIP))
-    return Draft((merging(found, body),), tuple(radius))
+    return Draft((merging(found, body),), tuple(radius), stops)
+
+
+def kustomizations_of(view: View, root: Ref, labels: Mapping[str, str]) -> tuple[Kustomization, ...]:
+    """The Kustomizations of Flux that keep a workload of these labels, or else write into its namespace; those that run alone."""
+    named = view.get(Kustomization, labels.get(f"{_FLUX}name", ""), labels.get(f"{_FLUX}namespace", ""))
+    found = [item for item in view.all(Kustomization) if item.spec.target_namespace == root.namespace]
+    mine = [named] if named is not None else sorted(found, key=lambda item: (item.namespace, item.name))
+    return tuple(item for item in mine if not item.spec.suspend)
+
+
+def _is_suspended(view: View, ref: Ref, was: View) -> bool:
+    del was
+    found = view.get(Kustomization, ref.name, ref.namespace)
+    return found is not None and found.spec.suspend
+
+
+@recipe(
+    "R-FLUX-SUSPEND",
+    "Let Flux leave it alone",
+    risk_class="safe",
+    on=(Kustomization,),
+    writes=(Kustomization,),
+    reads=(Kustomization,),
+    contains=("application",),
+    verify_s=30.0,
+    done=_is_suspended,
+)
+def suspend_flux(view: View, ref: Ref) -> Draft:
+    """Its own switch; one that another Kustomization writes is brought back by that one."""
+    found = view.get(Kustomization, ref.name, ref.namespace)
+    if found is None:
+        return gone(ref)
+    if found.spec.suspend:
+        return as_wanted(ref, f"{found.name} is suspended")
+    radius = [note(STANDS, ref, app=found.name, namespace=found.spec.target_namespace or "its namespaces")]
+    parent = found.labels.get(f"{_FLUX}name", "")
+    if parent not in {"", found.name}:
+        radius.append(note(WRITTEN_BY, ref, parent=parent, app=found.name))
+    return Draft((merging(found, {"spec": {"suspend": True}}),), tuple(radius))
