@@ -88,7 +88,7 @@ def test_flux_is_suspended_by_what_it_says_on_the_workload() -> None:
     flux = {"kustomize.toolkit.fluxcd.io/name": "apps", "kustomize.toolkit.fluxcd.io/namespace": "flux-system"}
     root = {"kind": "Deployment", "metadata": {"name": "web", "namespace": "shop", "labels": flux}, "spec": {"replicas": 1}}
     keeps = {"kind": "Kustomization", "metadata": {"name": "apps", "namespace": "flux-system"}, "spec": {}}
-    objects = ["namespace/shop", root, pod("web-1")]
+    objects: list[Any] = ["namespace/shop", root, pod("web-1")]
     [step] = [item for item in containment(view_of([*objects, keeps]), WEB) if item.step == "gitops"]
     assert (step.recipe, step.on.name, step.works) == ("R-FLUX-SUSPEND", "apps", True)
     [step] = [item for item in containment(view_of(objects), WEB) if item.step == "gitops"]
