@@ -19,7 +19,7 @@ from ztui.changes.writer import Live, Pinned, Sent
 from ztui.checks.base import CheckId, Status
 from ztui.engines.cuts import Connection
 from ztui.kinds.base import Ref
-from ztui.recipes.base import Plan, Write
+from ztui.recipes.base import STAND_IN, Plan, Write
 from ztui.recipes.trees import ABSENT, is_nothing, leaves, overlaid
 
 FAULTY: Final = frozenset({Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR})
@@ -161,7 +161,8 @@ def diff(step: Step) -> Iterator[DiffLine]:
             yield from _lines("-", f"  {path}", value)
     elif write.creates and step.live is None:
         tree = {"kind": write.kind.KIND, "metadata": {"name": write.ref.name}, **write.body}
-        yield from (DiffLine("+", line) for line in msgspec.yaml.encode(tree).decode().splitlines())
+        text = msgspec.yaml.encode(tree).decode().replace(STAND_IN, "(known once its owner is made)")
+        yield from (DiffLine("+", line) for line in text.splitlines())
     else:
         yield DiffLine(" ", str(write.ref))
         yield from _value_lines(step)

@@ -24,7 +24,7 @@ from ztui.kinds.workload import Job, Node, Pod, ServiceAccount
 from ztui.recipes import fuse as fuses
 from ztui.recipes.base import Note, note, ref_to
 from ztui.recipes.halt import STOPPED
-from ztui.recipes.imageblock import image_ref, running
+from ztui.recipes.imageblock import image_ref, running, users
 from ztui.recipes.login import EVERYBODY
 from ztui.recipes.quarantine import HELD_BY
 from ztui.recipes.revoke import pods_as, token_secrets
@@ -68,6 +68,7 @@ DELETES: Final = Reason("contain-deletes", "the pod and the tokens that are boun
 NODE: Final = Reason("contain-node", "{what} can reach its node ({how}): let nothing new come to {node}")
 CORDON: Final = Reason("contain-cordon", "nothing new comes to {node}; what runs there goes on")
 IMAGE: Final = Reason("contain-image", "{image} starts nowhere any more")
+IMAGE_SHARED: Final = Reason("contain-image-shared", "{image} starts nowhere any more, nor {count} others that run it: {others}")
 NO_IMAGE: Final = Reason("contain-no-image", "its node does not tell which image runs: wait until it has started")
 PERSON: Final = Reason("contain-person", "{count} bindings and {groups} groups give {who} rights")
 NOBODY: Final = Reason("contain-nobody", "no binding and no group here gives {who} anything: disable it at its provider")
@@ -78,6 +79,7 @@ STANDS: Final = Reason("contain-stands", "{app} undoes nothing by itself")
 UNKNOWN: Final = Reason("contain-unknown", "{what} is nothing that can be contained from here")
 
 _ALL_AGES: Final = "0"
+_SHOWN: Final = 3
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -120,7 +122,7 @@ def _for_workload(view: View, ref: Ref) -> Iterator[Measure]:
     yield from _credentials(view, account, but=root)
     yield _rights(view, account)
     yield from _stopping(view, ref, root, pods)
-    yield from _blocking(view, ref, pods)
+    yield from _blocking(view, ref, root, pods)
     yield from _nodes(ref, pods)
 
 
@@ -198,12 +200,17 @@ def _stopping(view: View, ref: Ref, root: Ref, pods: tuple[Pod, ...]) -> Iterato
         yield Measure("stop", "R-POD-DELETE", pod.ref, note(DELETES, pod.ref, again=again))
 
 
-def _blocking(view: View, ref: Ref, pods: tuple[Pod, ...]) -> Iterator[Measure]:
-    del view
+def _blocking(view: View, ref: Ref, root: Ref, pods: tuple[Pod, ...]) -> Iterator[Measure]:
+    """The images of its own, then those that others run too."""
     found = {name for pod in pods for asked, image_id in started(pod) if (name := normalised(image_id, asked))}
     by_digest = {digest_of(name): name for name in sorted(found)}
-    for name in by_digest.values():
-        yield Measure("image", "R-IMAGE-BLOCK", image_ref(name), note(IMAGE, image_ref(name), image=name))
+    others = {digest: [str(user) for user in users(view, digest) if user != root] for digest in by_digest}
+    for digest, name in sorted(by_digest.items(), key=lambda item: (len(others[item[0]]), item[1])):
+        on, shared = image_ref(name), others[digest]
+        told = note(IMAGE, on, image=name)
+        if shared:
+            told = note(IMAGE_SHARED, on, image=name, count=len(shared), others=", ".join(shared[:_SHOWN]))
+        yield Measure("image", "R-IMAGE-BLOCK", on, told)
     if not by_digest:
         yield Measure("image", "R-IMAGE-BLOCK", ref, note(NO_IMAGE, ref), works=False)
 

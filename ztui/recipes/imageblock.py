@@ -7,6 +7,7 @@ that a pod asks for, so tags that stood for the image when it was seen are refus
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from typing import Any, Final
 
 import msgspec
@@ -17,13 +18,14 @@ from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, root_of
 from ztui.kinds.admission import ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.workload import Pod
-from ztui.recipes.base import Draft, as_wanted, made, note, recipe, refused
+from ztui.recipes.base import Draft, Stop, as_wanted, made, note, recipe, refused
 from ztui.view import View
 
 NO_DIGEST: Final = Reason("no-digest-told", "{image} names no digest of 64 hexadecimal digits")
 NOT_SERVED: Final = Reason("no-admission-policies", "the server has no policies of its own (ValidatingAdmissionPolicy)")
 REFUSES: Final = Reason("refuses-image", "no new pod starts anywhere with {digest}")
 TAGS: Final = Reason("refuses-tags", "these names stood for it and are refused too: {names}")
+SHARED: Final = Reason("image-shared", "{count} workloads in several namespaces run it, and could not start again: {places}")
 GO_ON: Final = Reason("goes-on", "{root} runs it and goes on; its pods do not start again")
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -39,15 +41,31 @@ def image_ref(image: str) -> Ref:
     return Ref("", "Image", "", image)
 
 
-def running(view: View, digest: str) -> tuple[tuple[Pod, str], ...]:
-    """The live pods that run an image, each with the name that they ask for it by."""
-    found = []
-    for pod in view.all(Pod):
-        if pod.is_live:
-            wanted = {asked for asked, image_id in started(pod) if digest_of(normalised(image_id, asked)) == digest}
-            wanted |= {item.image for item in pod.containers if digest_of(item.image) == digest}
-            found += [(pod, asked) for asked in sorted(wanted)]
-    return tuple(sorted(found, key=lambda item: (item[0].namespace, item[0].name, item[1])))
+Running = tuple[tuple[Pod, str], ...]
+"""Pods, each with the name that it asks for an image by."""
+
+
+def running(view: View, digest: str) -> Running:
+    """The live pods that run an image, by name."""
+    return view.derive(_by_digest).get(digest, ())
+
+
+def _by_digest(view: View) -> dict[str, Running]:
+    found: defaultdict[str, set[tuple[str, str, str]]] = defaultdict(set)
+    pods = {(pod.namespace, pod.name): pod for pod in view.all(Pod) if pod.is_live}
+    for (namespace, name), pod in pods.items():
+        for asked, image_id in started(pod):
+            found[digest_of(normalised(image_id, asked))].add((namespace, name, asked))
+        for item in pod.containers:
+            found[digest_of(item.image)].add((namespace, name, item.image))
+    return {
+        digest: tuple((pods[namespace, name], asked) for namespace, name, asked in sorted(held)) for digest, held in found.items()
+    }
+
+
+def users(view: View, digest: str) -> tuple[Ref, ...]:
+    """The workloads that run an image."""
+    return tuple(sorted({root_of(view, pod) for pod, _ in running(view, digest)}))
 
 
 def _is_refused(view: View, ref: Ref, was: View) -> bool:
@@ -96,8 +114,11 @@ def block(view: View, ref: Ref) -> Draft:
     binding = made(ValidatingAdmissionPolicyBinding, name, "", {"spec": spec})
     radius = [note(REFUSES, ref, digest=digest)]
     radius += [note(TAGS, ref, names=", ".join(tags[:_SHOWN]))] if tags else []
-    radius += [note(GO_ON, root, root=root) for root in sorted({root_of(view, pod) for pod, _ in pods})]
-    return Draft((policy, binding), tuple(radius))
+    roots = users(view, digest)
+    radius += [note(GO_ON, root, root=root) for root in roots]
+    places = sorted({root.namespace for root in roots})
+    shared = note(SHARED, ref, count=len(roots), places=", ".join(places))
+    return Draft((policy, binding), tuple(radius), (Stop(shared, override=True),) if len(places) > 1 else ())
 
 
 def _spec(digest: str, tags: list[str]) -> dict[str, Any]:
