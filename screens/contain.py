@@ -14,6 +14,7 @@ from widgets.arrange import Column
 from widgets.lines import LineChosen
 from widgets.prompt import Prompt
 from ztui.errors import ZtuiError
+from ztui.frame import Frame
 from ztui.kinds.base import CLUSTER
 from ztui.kinds.incident import Incident
 from ztui.panes.base import Line, cell
@@ -50,6 +51,16 @@ class ContainScreen(LinesScreen):
         self._incident = name
         self._skipped: frozenset[str] = frozenset()
         self._done: tuple[Done, ...] = ()
+        self._had_evidence = False
+
+    def draw(self, frame: Frame) -> None:
+        """Show a frame; once the evidence is kept, the cursor goes on to what is next."""
+        super().draw(frame)
+        found = self.found()
+        kept = found is not None and has_evidence(found)
+        if kept and not self._had_evidence and self.answer is not None and self.chosen_key() == EVIDENCE:
+            self.table.go_to(next((line.key for line in self.lines() if line.status == "open"), EVIDENCE))
+        self._had_evidence = kept
 
     def question(self) -> Question:
         """The measures, as the cluster is now."""

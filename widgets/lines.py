@@ -203,6 +203,12 @@ class LineTable(ScrollView, Exports, can_focus=True):
         self.refresh()
         return "" if self._sort is None else self._columns[self._sort].title
 
+    def go_to(self, key: str) -> None:
+        """Move the cursor to the line of a key, where there is one."""
+        at = next((at for at, line in enumerate(self._lines) if line.key == key), None)
+        if at is not None:
+            self._set_cursor(at)
+
     def action_move(self, by: int) -> None:
         """Move the cursor up or down."""
         self._set_cursor(self._cursor + by)

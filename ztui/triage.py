@@ -16,6 +16,7 @@ import msgspec
 from ztui.board import Board, Judge
 from ztui.checks.base import CheckId, Status
 from ztui.engines.incidents import (
+    OWNERS,
     READS,
     RISKY,
     WINDOW,
@@ -36,7 +37,7 @@ from ztui.kinds.incident import Act, Heard, Incident, Level, Signal, Subject, si
 from ztui.kinds.notice import NOTICES, Passing
 from ztui.kinds.workload import Pod
 from ztui.panes.workloads import rows
-from ztui.view import State, View
+from ztui.view import LOADING, State, View
 from ztui.words import sentence
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Triage:
         self._incidents: dict[str, Incident] = {}
         self._places: dict[tuple[str, str], set[str]] = {}
         self._verdicts: dict[CheckId, Status] = {}
-        self._seen_pods = False
+        self._seen_pods = self._knows = False
         self.ready = False
         self.counts: dict[str, int] = {}
 
@@ -118,6 +119,10 @@ class Triage:
         for kept in _drained(self._known):
             if kept.name not in self._incidents:
                 self._keep(kept)
+        # Whose a signal is cannot be told before the workloads have been read, and what was told once stays so.
+        self._knows = self._knows or all(state.gap(kind) != LOADING for kind in OWNERS)
+        if not self._knows:
+            return None
         view = View(state, derivation=judge.memo)
         self._keep_pods(view)
         self._coming.extend(self._drift(judge, board, state) if settled else ())

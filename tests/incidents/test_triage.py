@@ -19,8 +19,9 @@ from ztui.engines.incidents import SEEN_LIMIT
 from ztui.kinds.base import Meta, Ref, decode
 from ztui.kinds.incident import Act, Subject, signal
 from ztui.kinds.measured import ObservedCall
-from ztui.kinds.workload import Pod
-from ztui.store import Drop, Put
+from ztui.kinds.workload import Pod, ReplicaSet
+from ztui.store import Drop, Hole, Put, Whole
+from ztui.view import LOADING
 
 WEB = ("Deployment", "shop", "web")
 
@@ -72,6 +73,17 @@ def test_a_pod_that_is_gone_is_found_in_what_was_seen() -> None:
     desk.fold(by_name, by_uid, told(3, address="10.0.0.7"))
     assert [thing(ref) for ref in desk.one.things] == [WEB]
     assert desk.one.count == 3
+
+
+def test_signals_wait_until_the_workloads_have_been_read() -> None:
+    """A pod whose ReplicaSet is not read yet would be taken for the ReplicaSet's, or for nobody's."""
+    desk = Desk()
+    desk.store.apply(Hole(ReplicaSet, LOADING))
+    desk.fold(told(1))
+    assert desk.incidents == {}
+    desk.store.apply(Whole(ReplicaSet, frozenset({("shop", "web-6d5f")})))
+    desk.fold()
+    assert thing(desk.one.things[0]) == WEB
 
 
 def test_one_workload_one_incident_for_a_quarter_of_an_hour() -> None:

@@ -11,6 +11,7 @@ wgpolicyk8s.io/v1beta1 objects as a cluster serves them. A collector of OpenShif
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,17 @@ ACCOUNT = {"username": "system:serviceaccount:shop:web"}
 )  # fmt: skip
 def test_what_the_audit_log_tells(changes: dict[str, Any], remarks: list[tuple[str, str]]) -> None:
     assert audit(**changes) == remarks
+
+
+def test_the_question_to_the_log_store_lets_every_remark_through() -> None:
+    """What is judged here is asked for there: each request that would be remarked on matches the query's patterns."""
+    texts = [json.loads(found) for found in re.findall(r'\|~ ("(?:[^"\\]|\\.)*")', AuditLine.QUERY)]
+    by_hand = {**AUDIT, "user": ACCOUNT, "verb": "list", "objectRef": {"resource": "pods"}, "responseStatus": {"code": 200}}
+    remarked = [by_hand | {"userAgent": agent} for agent in ("curl/8", "kubectl/v1", "oc/4", "python-requests/2", "helm/3")]
+    for tree in (AUDIT, AUDIT | LISTS, AUDIT | {"responseStatus": {"code": 403}}, *remarked):
+        line = json.dumps(tree, separators=(",", ":"))
+        assert audit(**tree)
+        assert all(re.search(text, line) for text in texts), line
 
 
 def test_a_bound_token_leads_to_its_pod() -> None:

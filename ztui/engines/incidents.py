@@ -42,7 +42,10 @@ OTHERS: Final = "other rules"
 THINGS_LIMIT: Final = 30
 ACTS_LIMIT: Final = 500
 
-READS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, *WORKLOADS_WHERE_SERVED, Node, ObservedCall)
+OWNERS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, *WORKLOADS_WHERE_SERVED, Node)
+"""What tells which workload a pod is of."""
+
+READS: Final[tuple[type[Kind], ...]] = (*OWNERS, ObservedCall)
 """What finding the workload of a signal reads."""
 
 _ACCOUNT: Final = "system:serviceaccount:"

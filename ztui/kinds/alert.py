@@ -164,7 +164,8 @@ class AuditLine(LogLine, frozen=True):
     TENANT = "audit"
     QUERY = (
         '{log_type="audit"} |~ "\\"auditID\\"" |~ "\\"(subresource\\":\\"(exec|attach|portforward|ephemeralcontainers)|'
-        'resource\\":\\"secrets|impersonatedUser|code\\":40[13]|username\\":\\"system:anonymous)"'
+        'resource\\":\\"secrets|impersonatedUser|code\\":40[13]|username\\":\\"system:anonymous|'
+        'username\\":\\"system:serviceaccount:.*userAgent\\":\\"(kubectl|oc/|curl|[Ww]get|python|Go-http|helm))"'
     )
 
     @classmethod
