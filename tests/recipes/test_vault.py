@@ -11,6 +11,7 @@ from tests.worlds import view_of
 from ztui.kinds.base import Ref
 from ztui.kinds.vault import GROUP
 from ztui.recipes.base import Plan, plan, recipes
+from ztui.recipes.contain import containment
 from ztui.recipes.simulate import after
 from ztui.recipes.vault import still_right
 from ztui.recipes.vaultcontain import vault_containment
@@ -330,3 +331,14 @@ def test_an_identity_is_switched_off_and_nothing_else_of_it_changes() -> None:
     assert body(found) == {"disabled": True}
     assert codes(found)[1] == ["locked-out", "only-here"]
     assert after(view.state, found).objects[found.writes[0].kind]["v"][ref.name] is not None
+
+
+def test_what_it_got_from_a_vault_is_among_the_measures_against_an_incident() -> None:
+    """Between the tokens of the cluster and the rights: a credential that stays good is worth more than a binding."""
+    found = containment(view_of([*HERE, *GOT]), UNIT)
+    told = [(item.recipe, item.on) for item in found]
+    mine = [(item.recipe, item.on) for item in vault_containment(view_of([*HERE, *GOT]), UNIT)]
+    assert mine
+    start = told.index(mine[0])
+    assert told[start : start + len(mine)] == mine
+    assert found[start + len(mine)].step == "rights"

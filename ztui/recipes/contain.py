@@ -32,6 +32,7 @@ from ztui.recipes.roots import pods_of, unit_of
 from ztui.recipes.secret import INVALID_SINCE
 from ztui.recipes.strip import bindings_of, groups_of, unread_bindings, who_is
 from ztui.recipes.suspend import kustomizations_of, stands_still
+from ztui.recipes.vaultcontain import vault_containment
 from ztui.view import Gap, View
 
 Step = Literal["gitops", "network", "credentials", "rights", "stop", "node", "image"]
@@ -120,6 +121,8 @@ def _for_workload(view: View, ref: Ref) -> Iterator[Measure]:
     yield from _gitops(view, root)
     yield _quarantine(view, ref, pods)
     yield from _credentials(view, account, but=root)
+    for told in vault_containment(view, root):
+        yield Measure("credentials", told.recipe, told.on, told.why, told.works)
     yield _rights(view, account)
     yield from _stopping(view, ref, root, pods)
     yield from _blocking(view, ref, root, pods)
