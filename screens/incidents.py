@@ -14,14 +14,16 @@ from screens.page import PageScreen
 from widgets.arrange import Column
 from widgets.lines import LineChosen
 from widgets.prompt import Prompt
+from ztui.errors import ZtuiError
 from ztui.kinds.base import CLUSTER, Ref
 from ztui.kinds.incident import PHASES, Incident
-from ztui.panes.base import Line
+from ztui.panes.base import Line, cell, prose
 from ztui.panes.incidents import TITLES, headline, incident_lines, incident_of
 from ztui.view import View
 
 if TYPE_CHECKING:
     from screens.app import ZtuiApp
+    from ztui.core import Core
 
 
 class IncidentScreen(PageScreen):
@@ -33,6 +35,7 @@ class IncidentScreen(PageScreen):
         ("f", "contain"),
         ("b", "blast radius"),
         ("E", "evidence"),
+        ("L", "logs"),
         ("a", "next state"),
         ("n", "note"),
         ("Esc", "back"),
@@ -46,6 +49,7 @@ class IncidentScreen(PageScreen):
         Binding("f", "contain", show=False, id="contain"),
         Binding("b", "blast", show=False, id="blast"),
         Binding("E", "evidence", show=False, id="evidence"),
+        Binding("L", "logs", show=False, id="logs"),
     ]
 
     def __init__(self, name: str, ref: Ref | None) -> None:
@@ -96,6 +100,30 @@ class IncidentScreen(PageScreen):
         found = self._found()
         if found is not None:
             keep_evidence(self.ztui, found)
+
+    def action_logs(self) -> None:
+        """The last lines that its containers wrote."""
+        core = self.ztui.core
+        if core is None or self._ref is None:
+            self.ztui.tell("it is about nothing that writes a log")
+        else:
+            self.run_worker(self._read_logs(core, self._ref), group="logs", exclusive=True, exit_on_error=False, name="logs")
+
+    async def _read_logs(self, core: Core, ref: Ref) -> None:
+        from screens.help import TextScreen  # noqa: PLC0415  only where it is asked
+
+        try:
+            found = await core.tails(ref)
+        except ZtuiError as error:
+            self.ztui.tell(str(error))
+            return
+        lines = [Line("none", (cell(f"{ref} has no pod that writes a log", "dim"),))] if not found else []
+        for tail in found:
+            lines.append(Line(f"head:{tail.what}", (cell(tail.what, "strong"),)))
+            lines += [Line(f"why:{tail.what}", (prose(tail.problem, "unknown"),), depth=1)] if tail.problem else []
+            lines += [Line(f"{tail.what}:{at}", (prose(text),), depth=1) for at, text in enumerate(tail.lines)]
+        if self.is_current:
+            self.app.push_screen(TextScreen("Logs", lines))
 
     def action_note(self) -> None:
         """Write down what somebody should know."""

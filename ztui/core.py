@@ -22,7 +22,7 @@ from ztui.engines.units import SCOPE
 from ztui.errors import ConnectError, LoginError, SettingsError, ZtuiError
 from ztui.frame import Frame
 from ztui.health import SideLink, VaultLink
-from ztui.kinds.base import CLUSTER, Kind
+from ztui.kinds.base import CLUSTER, Kind, Ref
 from ztui.kinds.incident import Act, Incident, Phase
 from ztui.kinds.nodereport import NodeReport
 from ztui.kinds.record import Waiver
@@ -35,6 +35,7 @@ from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
 if TYPE_CHECKING:
     from ztui.changes.desk import Desk
     from ztui.evidence.capture import Captured, Wanted
+    from ztui.evidence.tail import Tail
     from ztui.sources.beside import Beside
     from ztui.sources.cluster import Cluster
     from ztui.sources.http import Http
@@ -231,6 +232,15 @@ class Core:
         if self._cluster is None:
             raise ConnectError("there is no cluster yet", next="r tries again to find one")
         return await captured(self, self._cluster, self._clock, self._state, wanted, tell or _quiet)
+
+    async def tails(self, unit: Ref) -> tuple[Tail, ...]:
+        """The last lines that the containers of a workload wrote. Raises ConnectError without a cluster."""
+        from ztui.evidence.tail import tails  # noqa: PLC0415  only for whoever reads logs
+        from ztui.recipes.roots import pods_of  # noqa: PLC0415  the same
+
+        if self._cluster is None:
+            raise ConnectError("there is no cluster yet", next="r tries again to find one")
+        return await tails(self._cluster.http, pods_of(View(self.frame.state), unit))
 
     def look_again(self, *, vaults: bool = False) -> None:
         """Read now what is otherwise read now and then: single objects, whose resource nobody may watch; and the Vaults."""
