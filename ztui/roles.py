@@ -17,6 +17,7 @@ from ztui.checks.base import Check
 from ztui.engines.units import SCOPE
 from ztui.errors import SettingsError
 from ztui.kinds.base import Kind
+from ztui.kinds.notice import NOTICES
 from ztui.kinds.vault import VaultMount
 from ztui.kinds.vaultpaths import FIXES, RESPONSES, VALUES, VaultPath
 from ztui.kinds.vaultpaths import PATHS as VAULT_PATHS
@@ -43,8 +44,8 @@ PATHS: Final = ("/version", "/healthz", "/readyz", "/.well-known/*")
 
 
 def kinds_of(cards: Iterable[Check]) -> frozenset[type[Kind]]:
-    """Every kind that these checks, or the judging itself, read from a cluster."""
-    found = frozenset(SCOPE).union(*(card.kinds for card in cards))
+    """Every kind that these checks, the judging itself, or whoever listens for incidents reads from a cluster."""
+    found = frozenset(SCOPE).union(NOTICES, *(card.kinds for card in cards))
     return frozenset(kind for kind in found if kind.PLURAL and kind.SOURCE == "cluster")
 
 
