@@ -156,6 +156,33 @@ async def test_a_quarantine_and_back(cluster: KubeServer, place: str) -> None:
             assert ASIDE not in found[name].get("annotations", {})
 
 
+async def test_a_pod_of_a_stateful_set_holds_its_name_until_it_is_deleted(cluster: KubeServer, namespace: str) -> None:
+    box = {"name": "main", "image": "registry.example/db:1"}
+    pod: Obj = {"metadata": {"labels": {"app": "db"}}, "spec": {"containers": [box]}}
+    spec = {"replicas": 1, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": pod}
+    meta = {"name": "db", "namespace": namespace}
+    made(cluster, {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": meta, "spec": spec})
+    service = {"selector": {"app": "db"}, "ports": [{"port": 5432}]}
+    made(cluster, {"apiVersion": "v1", "kind": "Service", "metadata": meta, "spec": service})
+    root, card = Ref("apps", "StatefulSet", namespace, "db"), recipes()["R-QUARANTINE"]
+    async with on(cluster) as (core, desk):
+        await until(core, lambda frame: bool(pods_of(View(frame.state), root)))
+        shown = await desk.preview(card, root, answers(card))
+        assert "name-held" in {item.reason.code for item in shown.plan.radius}
+        outcome = await agree(desk, shown)
+        assert outcome.state == "verified"
+        frame = await until(core, lambda frame: not pods_of(View(frame.state), root))
+        held = View(frame.state).get(Pod, "db-0", namespace)
+        assert held is not None
+        assert not held.owners
+        gone = await agree(desk, await desk.preview(recipes()["R-POD-DELETE"], held.ref))
+        assert gone.state == "verified"
+        await until(core, lambda frame: bool(pods_of(View(frame.state), root)))  # a clean one has the name
+        back = await desk.preview_undo(outcome.change)
+        assert (back.plan.stops, [item.reason.code for item in back.plan.radius]) == ((), ["made-anew"])
+        assert (await agree(desk, back)).state == "verified"
+
+
 async def test_a_fuse_lifts_a_quarantine_while_nothing_of_ours_runs(cluster: KubeServer, place: str, tmp_path: Path) -> None:
     card = recipes()["R-QUARANTINE"]
     async with on(cluster, tmp_path) as (core, desk):
@@ -252,7 +279,8 @@ async def test_a_node_is_cordoned_and_back(cluster: KubeServer, namespace: str, 
     was = made(cluster, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}, "spec": {"taints": held}})
     async with on(cluster) as (_, desk):
         shown = await desk.preview(recipes()["R-CORDON"], Ref("", "Node", "", node), {"taint": taint})
-        assert (shown.plan.stops, shown.refusals, shown.rights) == ((), (), ())
+        assert (shown.refusals, shown.rights) == ((), ())
+        assert [item.note.reason.code for item in shown.plan.stops] == ["only-node"]  # nothing else runs here
         outcome = await agree(desk, shown)
         assert outcome.state == "verified"
         [now] = await asyncio.to_thread(got, cluster, "node", node)

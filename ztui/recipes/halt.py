@@ -67,6 +67,7 @@ MIRROR: Final = Reason("mirror-pod", "{pod} is a file on its node: the kubelet b
 CORDONED: Final = Reason("cordoned", "no new pods come to {node}; {count} pods go on there until it is drained")
 CONTROL_PLANE: Final = Reason("control-plane-node", "{node} is one of {count} nodes of the control plane")
 LAST_NODE: Final = Reason("last-node", "no other node with the role {role} takes pods")
+ONLY_NODE: Final = Reason("only-node", "no other node takes pods: nothing starts anywhere any more")
 NO_ANSWER: Final = Reason("yes-or-no", "{answer} is neither yes nor no")
 STILL_COME: Final = Reason("still-come", "pods that name {node} themselves, and those of DaemonSets, still come")
 
@@ -243,7 +244,10 @@ def _roles(node: Node) -> set[str]:
 
 
 def _last_of_its_role(view: View, node: Node) -> Iterator[Stop]:
+    others = [item for item in view.all(Node) if item.name != node.name and item.is_ready and not item.spec.unschedulable]
+    if not others:
+        yield Stop(note(ONLY_NODE, node.ref), override=True)
+        return
     for role in sorted(_roles(node) - {"master"}):
-        others = (item for item in view.all(Node) if item.name != node.name and role in _roles(item))
-        if not any(item.is_ready and not item.spec.unschedulable for item in others):
+        if not any(role in _roles(item) for item in others):
             yield Stop(note(LAST_NODE, node.ref, role=role), override=True)

@@ -14,9 +14,11 @@ from ztui.checks.base import Reason
 from ztui.engines.units import SCOPE, WORKLOADS, WORKLOADS_WHERE_SERVED, namespace_class, root_of
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.secret import AccountTokenSecret
+from ztui.kinds.session import Session
 from ztui.kinds.vault import VaultRole
 from ztui.kinds.workload import Pod, ServiceAccount
 from ztui.recipes.base import Draft, Note, Stop, Write, gone, made, note, recipe, refused
+from ztui.recipes.strip import is_oneself
 from ztui.redact import HIDDEN
 from ztui.view import View
 
@@ -30,13 +32,14 @@ VAULT_BY_UID: Final = Reason("vault-uid", "{role} tells accounts by their uid: t
 NOT_KEPT: Final = Reason("note-not-kept", "the annotation {key} looks like a credential and is not written again")
 OWNED: Final = Reason("account-owned", "{owner} keeps {account}, and may write it too")
 PLATFORMS: Final = Reason("platform-account", "{namespace} belongs to the platform: its operators use this account")
+YOUR_TOKEN: Final = Reason("your-own-token", "you are this account: your own token may end with it, and you with that")
 NO_PODS: Final = Reason("no-pods", "no pod runs as {account}")
 
 ACCOUNT: Final = "kubernetes.io/service-account.name"
 _OWN: Final = re.compile(r"-(dockercfg|token)-[a-z0-9]{5}$")
 """Secrets that the cluster makes for each account by itself, and makes anew for a new one."""
 _OWN_NOTES: Final = frozenset({"openshift.io/internal-registry-pull-secret-ref", "kubernetes.io/legacy-token-last-used"})
-READS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, *WORKLOADS_WHERE_SERVED, *SCOPE, ServiceAccount)
+READS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, *WORKLOADS_WHERE_SERVED, *SCOPE, ServiceAccount, Session)
 
 
 def pods_as(view: View, account: Ref) -> tuple[Pod, ...]:
@@ -149,6 +152,8 @@ def _restarts(view: View, pods: tuple[Pod, ...]) -> Iterator[Note]:
 
 
 def _stops(view: View, ref: Ref, pods: tuple[Pod, ...]) -> Iterator[Stop]:
+    if is_oneself(view, ref):
+        yield Stop(note(YOUR_TOKEN, ref), override=True)
     for pod in pods:
         if root_of(view, pod).kind == Pod.KIND:
             yield Stop(note(ENDS, pod.ref, pod=pod.name), override=True)

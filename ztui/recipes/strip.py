@@ -40,6 +40,16 @@ def who_is(ref: Ref) -> str:
     return f"sa:{ref.namespace}/{ref.name}" if ref.kind == "ServiceAccount" else f"{ref.kind.lower()}:{ref.name}"
 
 
+def is_oneself(view: View, ref: Ref) -> bool:
+    """Whether we are that account or user, or in that group."""
+    me = next(iter(view.all(Session)), None)
+    if me is None:
+        return False
+    if ref.kind == "ServiceAccount":
+        return me.user == f"system:serviceaccount:{ref.namespace}:{ref.name}"
+    return ref.name == me.user if ref.kind == "User" else ref.name in me.groups
+
+
 def bindings_of(view: View, who: str) -> tuple[Binding, ...]:
     """The bindings that name a subject, of the cluster first."""
     every: Iterable[Binding] = (*view.all(ClusterRoleBinding), *view.all(RoleBinding))
@@ -168,9 +178,7 @@ def _by_groups(ref: Ref) -> Iterator[Note]:
 
 def _stops(view: View, ref: Ref, *, mine: bool) -> Iterator[Stop]:
     """Nobody saws off the branch that everybody sits on, nor, without a word, their own."""
-    me = next(iter(view.all(Session)), None)
-    is_me = me is not None and ((ref.kind == "User" and ref.name == me.user) or (ref.kind == "Group" and ref.name in me.groups))
-    if is_me:
+    if is_oneself(view, ref):
         yield Stop(note(NOT_YOURSELF if mine else YOURSELF, ref), override=not mine)
     admins = [grant for grant in view.derive(cluster_grants) if is_full_admin(grant) and grant.subject.kind in {"User", "Group"}]
     if admins and not any(_stays_admin(view, grant, ref, mine=mine) for grant in admins) and _was_admin(view, admins, ref):
