@@ -429,7 +429,9 @@ async def test_a_grant_ends_while_nothing_of_ours_runs(cluster: KubeServer, name
         [job, binding] = [write.ref for write in shown.plan.writes]
     cluster.kubectl("wait", "--for=delete", f"rolebinding/{binding.name}", "-n", namespace, "--timeout=180s")
     cluster.kubectl("wait", "--for=delete", f"job/{job.name}", "-n", namespace, "--timeout=180s")
-    assert cluster.kubectl(*ask, user="ana", check=False).stdout.strip() == "no"
+    # The server decides by what its own watch of bindings has told it: a moment later than the binding is gone.
+    answers = (cluster.kubectl(*ask, user="ana", check=False).stdout.strip() for _ in range(TRIES))
+    assert "no" in answers
 
 
 @pytest.fixture
