@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from ztui.recipes.trees import (
     ABSENT,
     PatchError,
+    former,
     hollow,
     is_nothing,
     leaves,
     merged,
+    overlaid,
     patched,
     picked,
     taken_back,
@@ -68,6 +70,24 @@ def test_an_apply_sets_what_it_names_and_nothing_else(tree: dict[str, Any], body
 def test_taking_away_what_an_apply_added_leaves_what_was_there(tree: dict[str, Any], body: dict[str, Any]) -> None:
     fresh = {f"new-{key}": value for key, value in body.items()}
     assert without(merged(tree, fresh), fresh, {}) == tree
+
+
+def full(tree: Any) -> Any:
+    """A tree as a server keeps it: without nulls, and without maps that hold nothing."""
+    if not isinstance(tree, dict):
+        return [full(item) for item in tree if item is not None] if isinstance(tree, list) else tree
+    found = {key: full(value) for key, value in tree.items() if value is not None}
+    return {key: value for key, value in found.items() if value != {}}
+
+
+@given(trees, trees)
+def test_the_opposite_of_a_merge_brings_everything_back(tree: dict[str, Any], body: dict[str, Any]) -> None:
+    tree = full(tree)
+    before = copy.deepcopy(tree)
+    made = overlaid(tree, body)
+    assert tree == before
+    assert overlaid(made, body) == made
+    assert full(overlaid(made, former(picked(tree, body), body))) == tree
 
 
 def test_containers_are_told_apart_by_name() -> None:

@@ -77,7 +77,7 @@ def former(tree: Tree, body: Tree) -> dict[str, Tree]:
     found: dict[str, Tree] = {}
     for key, value in body.items():
         held = tree.get(key, ABSENT) if isinstance(tree, dict) else ABSENT
-        if isinstance(value, dict):
+        if isinstance(value, dict) and (held is ABSENT or isinstance(held, dict)):
             found[key] = former(held, value)
         else:
             found[key] = None if held is ABSENT else copy.deepcopy(held)
