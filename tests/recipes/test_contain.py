@@ -108,6 +108,12 @@ def test_a_pod_on_the_network_of_its_node_is_cordoned_and_not_quarantined() -> N
     ]
 
 
+def test_no_quarantine_by_a_plugin_that_enforces_nothing() -> None:
+    flannel = {"kind": "Network", "apiVersion": "config.openshift.io/v1", "status": {"networkType": "flannel"}}
+    [network] = [item for item in containment(view_of([*SHOP, pod("web-1"), flannel]), WEB) if item.step == "network"]
+    assert (network.works, network.why.reason.code) == (False, "not-enforced")
+
+
 def test_a_quarantine_with_a_fuse_is_renewed_and_not_made_twice() -> None:
     held = pod("web-1", held="web-01050900")
     job = {"kind": "Job", "metadata": {"name": "ztui-fuse-web-01050900", "namespace": "shop"}}

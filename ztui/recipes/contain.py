@@ -13,6 +13,7 @@ import msgspec
 
 from ztui.checks.base import Reason
 from ztui.checks.p3_auto import applications
+from ztui.engines.mtls import is_enrolled
 from ztui.engines.scans import digest_of, normalised, started
 from ztui.engines.units import root_of, workloads
 from ztui.kinds.base import Kind, Ref
@@ -26,7 +27,7 @@ from ztui.recipes.base import Note, note, ref_to
 from ztui.recipes.halt import STOPPED
 from ztui.recipes.imageblock import image_ref, running, users
 from ztui.recipes.login import EVERYBODY
-from ztui.recipes.quarantine import HELD_BY
+from ztui.recipes.quarantine import HELD_BY, NOT_ENFORCED, enforces_nothing
 from ztui.recipes.revoke import pods_as, token_secrets
 from ztui.recipes.roots import pods_of, unit_of
 from ztui.recipes.secret import INVALID_SINCE
@@ -149,6 +150,8 @@ def _gitops(view: View, root: Ref) -> Iterator[Measure]:
 def _quarantine(view: View, ref: Ref, pods: tuple[Pod, ...]) -> Measure:
     if all(pod.spec.host_network for pod in pods):
         return Measure("network", "R-QUARANTINE", ref, note(ON_HOST, ref, what=ref), works=False)
+    if enforces_nothing(view) and not any(map(is_enrolled, pods)):
+        return Measure("network", "R-QUARANTINE", ref, note(NOT_ENFORCED, ref), works=False)
     held = next((pod for pod in pods if HELD_BY in pod.labels), None)
     if held is None:
         return Measure("network", "R-QUARANTINE", ref, note(CUTS, ref))

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
-from ztui.checks.base import Reason
+from ztui.checks.base import Reason, Status
+from ztui.checks.p2_net import plugin_enforces
 from ztui.engines.mtls import is_enrolled
 from ztui.engines.netrules import RULES_WHERE_SERVED
 from ztui.engines.openings import OPENINGS, openings
@@ -41,6 +42,7 @@ from ztui.recipes.base import (
     recipe,
 )
 from ztui.recipes.guards import QUARANTINE
+from ztui.recipes.proofs import read_by
 from ztui.recipes.roots import ROLLED, pods_of, root_of
 from ztui.view import View
 
@@ -66,6 +68,8 @@ REPLACED: Final = Reason("clean-replacement", "{root} no longer counts these pod
 NAME_HELD: Final = Reason("name-held", "{root} no longer counts these pods; it starts none of their names until they are deleted")
 LEFT_OUT: Final = Reason("left-out", "{policy} selects them by no label of theirs: it is told to leave them out")
 STILL_OPEN: Final = Reason("still-open", "{policy} still lets traffic through ({direction}): move the labels aside to close that")
+NOT_ENFORCED: Final = Reason("not-enforced", "the network plugin enforces no policy: scale it to zero, or cordon its nodes")
+ENFORCES_UNKNOWN: Final = Reason("enforcement-unknown", "whether the network plugin enforces policies is not known (ZT2-NET-001)")
 UNSEEN: Final = Reason(
     "selectors-unseen", "{kind} objects cannot be read ({why}): what they let through, or select, is not known"
 )
@@ -76,7 +80,7 @@ STAYS: Final = Reason("stays-aside", "when it ends, {what} stays as it is until 
 LABELS: Final = Question("labels", "Labels that other policies and Services select: aside, or stay", "aside")
 NEW_PODS: Final = Question("template", "Quarantine its new pods too: yes or no", "no")
 SELECTING: Final[tuple[type[Kind], ...]] = (NetworkPolicy, Service, *RULES_WHERE_SERVED)
-READS: Final[tuple[type[Kind], ...]] = (*OPENINGS, *WORKLOADS, *WORKLOADS_WHERE_SERVED, *SCOPE, Service)
+READS: Final[tuple[type[Kind], ...]] = (*OPENINGS, *WORKLOADS, *WORKLOADS_WHERE_SERVED, *SCOPE, Service, *read_by("ZT2-NET-001"))
 
 
 class Move(msgspec.Struct, frozen=True):
@@ -156,12 +160,19 @@ def _stops(
             yield Stop(note(NO_CHOICE, ref, answer=answer or "nothing", asked=asked.text))
         elif asked is NEW_PODS and answer.strip() == "yes" and root_of(view, ref) is None:
             yield Stop(note(NO_TEMPLATE, ref, what=ref))
+    if enforces_nothing(view):
+        yield Stop(note(NOT_ENFORCED, ref), override=True)  # in a mesh its proxies refuse all the same
     for kind in SELECTING:
         gap = view.gap(kind, ref.namespace) if kind.NAMESPACED else view.gap(kind)
         if gap is not None and not view.absent(kind):
             yield Stop(note(UNSEEN, ref, kind=kind.KIND, why=gap), override=True)
     if view.derive(namespace_class, ref.namespace) != "user":
         yield Stop(note(PLATFORMS, ref, namespace=ref.namespace), override=True)
+
+
+def enforces_nothing(view: View) -> bool:
+    """Whether the network plugin is known to enforce no policy."""
+    return any(item.status is Status.FAIL for item in plugin_enforces(view))
 
 
 def _denials(name: str, namespace: str, by: Write | None, *, meshed: bool) -> Iterator[Write]:
@@ -217,6 +228,8 @@ def _metadata(move: Move) -> Body:
 
 
 def _radius(view: View, ref: Ref, moves: list[Move], opened: list[NetworkPolicy], *, aside: bool) -> Iterator[Note]:
+    if any(item.status not in {Status.PASS, Status.FAIL} for item in plugin_enforces(view)):
+        yield note(ENFORCES_UNKNOWN, ref)
     for move in moves:
         yield note(CUT, move.pod.ref, pod=move.pod.name)
     yield from (note(SOME_ON_HOST, pod.ref, pod=pod.name) for pod in pods_of(view, ref) if pod.spec.host_network)
