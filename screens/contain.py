@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
-
-from screens.incidents import following, keep_evidence
+from screens.incidents import OfIncident, keep_evidence
 from screens.lines import LinesScreen
 from screens.live import Question
 from widgets.arrange import Column
 from widgets.lines import LineChosen
-from widgets.prompt import Prompt
 from ztui.errors import ZtuiError
 from ztui.frame import Frame
-from ztui.kinds.base import CLUSTER
-from ztui.kinds.incident import Incident
 from ztui.panes.base import Line, cell
 from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, has_evidence, key_of, measures_of
 from ztui.recipes.base import recipes
 
 
-class ContainScreen(LinesScreen):
+class ContainScreen(OfIncident, LinesScreen):
     """The measures against one incident."""
 
     TITLE_WORDS = "Contain"
@@ -41,14 +36,10 @@ class ContainScreen(LinesScreen):
         ("J", "journal"),
         ("Esc", "back"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("E", "evidence", show=False, id="evidence"),
-        Binding("a", "advance", show=False, id="incident-state"),
-    ]
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self._incident = name
+        self.incident = name
         self._skipped: frozenset[str] = frozenset()
         self._done: tuple[Done, ...] = ()
         self._had_evidence = False
@@ -64,12 +55,7 @@ class ContainScreen(LinesScreen):
 
     def question(self) -> Question:
         """The measures, as the cluster is now."""
-        return measures_of, (self._incident,)
-
-    def found(self) -> Incident | None:
-        """The incident as it is now."""
-        held = self.ztui.frame.state.objects.get(Incident, {}).get(CLUSTER, {}).get(self._incident)
-        return held if isinstance(held, Incident) else None
+        return measures_of, (self.incident,)
 
     def lines(self) -> Sequence[Line]:
         """The evidence, then each measure."""
@@ -148,19 +134,3 @@ class ContainScreen(LinesScreen):
         if key and key != EVIDENCE:
             self._skipped = self._skipped ^ {key}
             self.draw_all()
-
-    def action_evidence(self) -> None:
-        """Keep what can be known, before anything is done."""
-        found = self.found()
-        if found is not None:
-            keep_evidence(self.ztui, found)
-
-    def action_advance(self) -> None:
-        """Bring it to the next state, with what there is to say."""
-        found, core = self.found(), self.ztui.core
-        if found is None or core is None:
-            return
-        if found.phase == "new":
-            core.act(self._incident, "", "acknowledged")
-        else:
-            self.query_one(Prompt).ask(":", f"state {self._incident} {following(found)} ")

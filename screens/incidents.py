@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from screens.base import WIDE
+from screens.base import WIDE, FrameScreen
 from screens.lines import LIST_KEYS, ListScreen
 from screens.live import Question
 from screens.page import PageScreen
@@ -26,7 +26,38 @@ if TYPE_CHECKING:
     from ztui.core import Core
 
 
-class IncidentScreen(PageScreen):
+class OfIncident(FrameScreen):
+    """A screen about one incident: its state, and the evidence about it. A subclass sets ``incident``, its id."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("a", "advance", show=False, id="incident-state"),
+        Binding("E", "evidence", show=False, id="evidence"),
+    ]
+    incident = ""
+
+    def found(self) -> Incident | None:
+        """The incident as it is now; ``None`` where it is not kept any more."""
+        held = self.ztui.frame.state.objects.get(Incident, {}).get(CLUSTER, {}).get(self.incident)
+        return held if isinstance(held, Incident) else None
+
+    def action_advance(self) -> None:
+        """Acknowledge at once; every later state is typed, with what there is to say."""
+        found, core = self.found(), self.ztui.core
+        if found is None or core is None:
+            return
+        if found.phase == "new":
+            core.act(self.incident, "", "acknowledged")
+        else:
+            self.query_one(Prompt).ask(":", f"state {self.incident} {following(found)} ")
+
+    def action_evidence(self) -> None:
+        """Keep what can be known, before anything is done."""
+        found = self.found()
+        if found is not None:
+            keep_evidence(self.ztui, found)
+
+
+class IncidentScreen(OfIncident, PageScreen):
     """One incident, followed live."""
 
     TITLE_WORDS = "Incident"
@@ -44,47 +75,31 @@ class IncidentScreen(PageScreen):
         ("C", "copy"),
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("a", "advance", show=False, id="incident-state"),
         Binding("n", "note", show=False, id="incident-note"),
         Binding("f", "contain", show=False, id="contain"),
         Binding("b", "blast", show=False, id="blast"),
-        Binding("E", "evidence", show=False, id="evidence"),
         Binding("L", "logs", show=False, id="logs"),
     ]
 
     def __init__(self, name: str, ref: Ref | None) -> None:
         super().__init__(ref)
-        self._incident = name
+        self.incident = name
 
     def question(self) -> Question:
         """The incident."""
-        return incident_of, (self._incident,)
+        return incident_of, (self.incident,)
 
     def keys(self) -> Sequence[tuple[str, str]]:
         """The first key says what it would do now."""
-        found = self._found()
+        found = self.found()
         about = "" if found is None else following(found)
         return tuple((key, about if about and name == "next state" else name) for key, name in super().keys())  # noqa: SIM118
-
-    def _found(self) -> Incident | None:
-        held = self.ztui.frame.state.objects.get(Incident, {}).get(CLUSTER, {}).get(self._incident)
-        return held if isinstance(held, Incident) else None
-
-    def action_advance(self) -> None:
-        """Acknowledge at once; every later state is typed, with what there is to say."""
-        found, core = self._found(), self.ztui.core
-        if found is None or core is None:
-            return
-        if found.phase == "new":
-            core.act(self._incident, "", "acknowledged")
-        else:
-            self.query_one(Prompt).ask(":", f"state {self._incident} {following(found)} ")
 
     def action_contain(self) -> None:
         """What can be done about it, in order."""
         from screens.contain import ContainScreen  # noqa: PLC0415  only where it is asked
 
-        self.app.push_screen(ContainScreen(self._incident))
+        self.app.push_screen(ContainScreen(self.incident))
 
     def action_blast(self) -> None:
         """What could be reached from here."""
@@ -94,12 +109,6 @@ class IncidentScreen(PageScreen):
             self.ztui.tell("it is about nothing that has a name")
         else:
             self.app.push_screen(BlastScreen(str(self._ref)))
-
-    def action_evidence(self) -> None:
-        """Keep what can be known, before anything is done."""
-        found = self._found()
-        if found is not None:
-            keep_evidence(self.ztui, found)
 
     def action_logs(self) -> None:
         """The last lines that its containers wrote."""
@@ -127,7 +136,7 @@ class IncidentScreen(PageScreen):
 
     def action_note(self) -> None:
         """Write down what somebody should know."""
-        self.query_one(Prompt).ask(":", f"note {self._incident} ")
+        self.query_one(Prompt).ask(":", f"note {self.incident} ")
 
 
 def keep_evidence(app: ZtuiApp, incident: Incident) -> None:
