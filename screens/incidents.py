@@ -173,12 +173,22 @@ class IncidentsScreen(ListScreen):
     GROUPED_BY = ("namespace",)
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("Enter", "what happened"),
+        ("f", "contain"),
         ("/", "filter"),
         *LIST_KEYS,
         ("s", "sort"),
         ("x", "export"),
         ("o", "overview"),
     )
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("f", "contain", show=False, id="contain")]
+
+    def action_contain(self) -> None:
+        """What can be done about the one under the cursor, in order."""
+        from screens.contain import ContainScreen  # noqa: PLC0415  only where it is asked
+
+        if self.chosen_key():
+            self.app.push_screen(ContainScreen(self.chosen_key()))
 
     def question(self) -> Question:
         """All incidents."""

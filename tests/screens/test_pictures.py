@@ -68,6 +68,7 @@ STATES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "contexts__none": ("demo", ("c",), {}),
     "incidents__list": ("attacked", ("i",), {}),
     "incidents__none": ("demo", ("i",), {}),
+    "incidents__contain": ("attacked", ("i", "f", "down", "down"), {}),
     "incidents__one": ("attacked", ("i", "enter"), {}),
     "policy__reach": ("demo", ("p",), {}),
     "policy__reach-light": ("demo", ("p",), {"theme": "light"}),
