@@ -59,9 +59,9 @@ SECRETS_UNREAD: Final = Reason(
 RIGHTS_UNREAD: Final = Reason(
     "contain-rights-unread", "not all bindings and groups can be read ({why}): what {who} holds is not known"
 )
-RIGHTS: Final = Reason("contain-rights", "{count} bindings give {who} rights in the cluster")
+RIGHTS: Final = Reason("contain-rights", "bindings that give {who} rights in the cluster: {count}")
 NO_RIGHTS: Final = Reason("contain-no-rights", "no binding gives {who} anything: there is nothing to take away")
-STOPS: Final = Reason("contain-stops", "{count} pods stop; what they hold in memory is lost, so take the evidence first")
+STOPS: Final = Reason("contain-stops", "live pods that stop: {count}; what they hold in memory is lost, so take the evidence first")
 NO_SCALE: Final = Reason(
     "contain-no-scale", "an operator of its own keeps {what} and decides how many there are: change it there"
 )
