@@ -29,7 +29,8 @@ class MtlsScreen(FaultsOnly, ListScreen):
         Column(TITLES[3], 10),
         Column(TITLES[4], flex=3, least=14, wide=WIDE),
         Column(TITLES[5], 14, name="seen"),
-        Column(TITLES[6], flex=3, least=10, name="callers", wide=WIDE),
+        Column(TITLES[6], flex=3, least=14, name="plaintext", wide=WIDE),
+        Column(TITLES[7], flex=3, least=10, name="callers", wide=WIDE),
     )
     GROUPED_BY = ("namespace", "node")
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (

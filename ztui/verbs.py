@@ -23,6 +23,7 @@ from ztui.formats.page import as_html
 from ztui.formats.sarif import as_sarif
 from ztui.formats.sheet import as_csv
 from ztui.frame import Frame
+from ztui.kinds.base import Kind
 from ztui.kinds.workload import Namespace
 from ztui.panes.health import side_words, vault_words
 from ztui.printing import as_columns, as_data, as_json, out
@@ -303,13 +304,19 @@ def identity(found: argparse.Namespace, settings: Settings) -> int:
 def mtls(found: argparse.Namespace, settings: Settings) -> int:
     """Print what each port accepts, or everything about the ports of one workload."""
     from ztui import answers  # noqa: PLC0415  only this verb needs it
+    from ztui.engines.plaintext import SEEN_CALLS  # noqa: PLC0415  the same
 
-    return _answered(found, settings, answers.mtls)
+    return _answered(found, settings, answers.mtls, also=frozenset(SEEN_CALLS))
 
 
-def _answered(found: argparse.Namespace, settings: Settings, answer: Callable[[Frame, str | None, str | None, str], str]) -> int:
-    """Assess once and print what a pane says."""
-    frame = _assess(found, settings, catalogue())
+def _answered(
+    found: argparse.Namespace,
+    settings: Settings,
+    answer: Callable[[Frame, str | None, str | None, str], str],
+    also: frozenset[type[Kind]] = frozenset(),
+) -> int:
+    """Assess once, reading these kinds besides, and print what a pane says."""
+    frame = _assess(found, settings, catalogue(), also)
     if not _judged(frame):
         return _not_assessed(frame)
     out(answer(frame, found.workload, settings.namespace, found.output))
@@ -465,9 +472,14 @@ VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
 }
 
 
-def _core(settings: Settings, find: Finder, cards: Mapping[CheckId, Check] | None = None) -> Core:
+def _core(
+    settings: Settings,
+    find: Finder,
+    cards: Mapping[CheckId, Check] | None = None,
+    also: frozenset[type[Kind]] = frozenset(),
+) -> Core:
     """A core with the records of this user; somebody at a terminal can log in to a Vault."""
-    return Core(settings, find, cards=cards, state=records_folder(settings, os.environ), show=_shows())
+    return Core(settings, find, cards=cards, also=also, state=records_folder(settings, os.environ), show=_shows())
 
 
 def _shows() -> Callable[[str, str], None] | None:
@@ -479,9 +491,11 @@ def _show_login(name: str, address: str) -> None:
     say(f"The Vault {clean(name)} wants a login in a browser (--wait says for how long):\n  {clean(address, limit=len(address))}")
 
 
-def _assess(found: argparse.Namespace, settings: Settings, cards: Mapping[CheckId, Check]) -> Frame:
+def _assess(
+    found: argparse.Namespace, settings: Settings, cards: Mapping[CheckId, Check], also: frozenset[type[Kind]] = frozenset()
+) -> Frame:
     with target_finder(found, settings) as (finder, mine):
-        return settled(lambda: _core(mine, finder, cards), mine.wait_s, quiet=not sys.stderr.isatty())
+        return settled(lambda: _core(mine, finder, cards, also), mine.wait_s, quiet=not sys.stderr.isatty())
 
 
 def _watch(found: argparse.Namespace, settings: Settings, scope: report.Scope) -> int:

@@ -17,18 +17,22 @@ from ztui.checks.base import catalogue
 from ztui.demo import world as story
 from ztui.demo.attack import Attack, Chronicle
 from ztui.demo.server import DemoServer
+from ztui.demo.telemetry import Telemetry
 from ztui.engines.incidents import acted
+from ztui.engines.plaintext import SEEN_CALLS
 from ztui.errors import ConnectError, ForbiddenError
 from ztui.frame import Frame
 from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
 from ztui.kinds.alert import BESIDE, LINES
 from ztui.kinds.base import Kind, Malformed, decode_or_malformed
 from ztui.kinds.incident import Act
+from ztui.kinds.measured import MeasuredKind, TrafficSecurity
 from ztui.kinds.nodereport import NodeReport
 from ztui.kinds.notice import NOTICES
 from ztui.kinds.session import Session, session
 from ztui.roles import kinds_of
 from ztui.settings import Settings
+from ztui.sources.metrics import QUERIES
 from ztui.store import Put, Store, Whole
 from ztui.triage import Triage
 
@@ -80,6 +84,20 @@ def small_frame(**changes: Any) -> Frame:
 def demo_frame() -> Frame:
     """The demo cluster's first state, judged: read from its store through the door, without the network."""
     return _framed(_read(_told("default")))
+
+
+def measured_frame() -> Frame:
+    """The same with what the mesh counted of its calls."""
+    server = _told("default")
+    store, telemetry = _read(server), Telemetry(server.cluster, Chronicle())
+    counted: tuple[type[MeasuredKind], ...] = (TrafficSecurity, *SEEN_CALLS)
+    for kind in counted:
+        asked = ((name, labels, value) for name, query in QUERIES[kind].items() for labels, value in telemetry.series(query))
+        store.apply(Whole(kind, frozenset()))
+        for item in kind.measured(asked):
+            store.apply(Put(item))
+    store.tick(NOW)
+    return _framed(store)
 
 
 def attacked_frame() -> Frame:

@@ -11,7 +11,7 @@ import pytest
 from textual.pilot import Pilot
 
 from screens.terminal import local_svg
-from tests.screens.stage import StagedApp, attacked_frame, beside_frame, demo_frame, small_frame, start_frame
+from tests.screens.stage import StagedApp, attacked_frame, beside_frame, demo_frame, measured_frame, small_frame, start_frame
 from widgets.prompt import Prompt
 from ztui.frame import Frame
 
@@ -26,6 +26,7 @@ def _frames() -> dict[str, Frame]:
         _CACHE.update({"demo": demo_frame(), "small": small_frame(), "start": start_frame(), "connecting": Frame(kinds=10)})
         _CACHE["beside"] = beside_frame()
         _CACHE["attacked"] = attacked_frame()
+        _CACHE["measured"] = measured_frame()
     return _CACHE
 
 
@@ -56,6 +57,8 @@ STATES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "mtls__default": ("demo", ("m",), {}),
     "mtls__light": ("demo", ("m",), {"theme": "light"}),
     "mtls__port": ("demo", ("m", "/", *"ledger", "enter", "enter"), {}),
+    "mtls__measured": ("measured", ("m",), {}),
+    "mtls__plaintext": ("measured", ("m", "/", *"payments/api", "enter", "enter"), {}),
     "vault__none": ("demo", ("v",), {}),
     "trust__page": ("demo", ("colon", *"trust payments/worker payments/ledger", "enter"), {}),
     "blast__workload": ("demo", ("colon", *"blast deployment/payments/api", "enter"), {}),

@@ -20,7 +20,7 @@ from tests.worlds import NOW
 from ztui.clock import ManualClock
 from ztui.errors import DataError
 from ztui.kinds.base import Kind
-from ztui.kinds.measured import AlertRouting, ScrapeTarget, TrafficSecurity, alert_routing
+from ztui.kinds.measured import AlertRouting, DayTraffic, ObservedCall, ScrapeTarget, TrafficSecurity, alert_routing
 from ztui.settings import ContextSettings
 from ztui.sources.beside import Beside
 from ztui.sources.http import Http
@@ -109,6 +109,55 @@ async def test_traffic_is_counted_by_destination(tmp_path: Path) -> None:
         item = traffic["api"]
         assert isinstance(item, TrafficSecurity)
         assert (item.http, item.http_mutual, item.tcp_mutual) == (100.0, 98.0, 98.0)
+
+
+async def test_a_day_is_asked_for_with_the_day_before_and_who_has_no_name(tmp_path: Path) -> None:
+    def series(security: str, value: str) -> tuple[dict[str, str], str]:
+        where = {"destination_workload": "api", "destination_workload_namespace": "shop"}
+        return {**where, "connection_security_policy": security}, value
+
+    answers = {
+        "[1d])": vector(series("mutual_tls", "90"), series("none", "8"), series("unknown", "2")),
+        "source_workload": vector(series("none", "5")),
+        "offset": vector(series("none", "40"), series("mutual_tls", "60")),
+    }
+
+    async def handle(request: web.Request) -> web.Response:
+        query = request.query["query"]
+        mark = next((name for name in ("offset", "source_workload") if name in query), "[1d])")
+        body = answers[mark] if "istio_requests_total" in query else vector()
+        return web.Response(body=body, content_type="application/json")
+
+    async with rig(tmp_path, handle, DayTraffic) as found:
+        state = await found.round()
+        [item] = state.objects[DayTraffic]["shop"].values()
+        assert isinstance(item, DayTraffic)
+        assert (item.count, item.mutual, item.plain, item.nameless) == (100.0, 90.0, 8.0, 5.0)
+        assert (item.before, item.plain_before) == (100.0, 40.0)
+        assert len(found.api.seen) == 6
+
+
+async def test_a_call_that_the_mesh_counts_is_not_counted_by_its_flows_again(tmp_path: Path) -> None:
+    mesh = {"destination_workload": "api", "destination_workload_namespace": "shop"}
+    mesh |= {"source_workload": "web", "source_workload_namespace": "edge"}
+    flow = {"SrcK8S_Namespace": "edge", "DstK8S_Namespace": "shop", "DstK8S_OwnerName": "api"}
+
+    async def handle(request: web.Request) -> web.Response:
+        query = request.query["query"]
+        if "SrcK8S" in query:
+            body = vector(({**flow, "SrcK8S_OwnerName": "web"}, "9000"), ({**flow, "SrcK8S_OwnerName": "cron"}, "70"))
+        else:
+            policies = {"mutual_tls": "6", "none": "3", "unknown": "1"} if "requests" in query else {}
+            body = vector(*(({**mesh, "connection_security_policy": name}, value) for name, value in policies.items()))
+        return web.Response(body=body, content_type="application/json")
+
+    async with rig(tmp_path, handle, ObservedCall) as found:
+        state = await found.round()
+        calls = [item for item in state.objects[ObservedCall]["shop"].values() if isinstance(item, ObservedCall)]
+        assert {item.source: (item.count, item.mutual, item.plain, item.measured_tls) for item in calls} == {
+            "web": (10.0, 6.0, 3.0, True),
+            "cron": (70.0, 0.0, 0.0, False),
+        }
 
 
 async def test_no_route_and_no_setting_is_not_connected(tmp_path: Path) -> None:

@@ -14,15 +14,16 @@ import msgspec
 from ztui.engines.marks import GapNote, gap_in
 from ztui.engines.mtls import MESH, MESH_WHERE_SERVED, Enrolment, is_enrolled, mesh, observed
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
+from ztui.engines.waypoints import waypoints
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.mesh import AuthorizationPolicy, AuthorizationRule, Operation, PolicyTarget, Source
 from ztui.kinds.meshcontrol import Istio, ServiceMeshControlPlane
-from ztui.kinds.network import Service
+from ztui.kinds.network import Gateway, Service
 from ztui.kinds.workload import Namespace
 from ztui.view import View
 
 CALLS: Final[tuple[type[Kind], ...]] = (*MESH, *WORKLOADS, Namespace, Service)
-CALLS_WHERE_SERVED: Final[tuple[type[Kind], ...]] = (*MESH_WHERE_SERVED, *WORKLOADS_WHERE_SERVED, AuthorizationPolicy)
+CALLS_WHERE_SERVED: Final[tuple[type[Kind], ...]] = (*MESH_WHERE_SERVED, *WORKLOADS_WHERE_SERVED, AuthorizationPolicy, Gateway)
 
 _SOURCES: Final = (
     ("principals", ""),
@@ -49,7 +50,8 @@ class Calls(msgspec.Struct, frozen=True):
 
     ``state`` is that of a pod outside of the mesh, while there is one: it can be called past every policy.
     ``asks`` are external authorisers that are asked first, ``dry`` policies that only report, ``odd`` those that ask for what
-    nobody sees there. ``through`` are the Services that attached policies are about.
+    nobody sees there. ``through`` are the Services and waypoints that attached policies are about; ``past`` says that what
+    closes is asked there alone: who does not go through it is not.
     """
 
     unit: Ref
@@ -61,6 +63,7 @@ class Calls(msgspec.Struct, frozen=True):
     dry: tuple[Ref, ...] = ()
     odd: tuple[Ref, ...] = ()
     through: tuple[Ref, ...] = ()
+    past: bool = False
 
     @property
     def by(self) -> tuple[Ref, ...]:
@@ -93,17 +96,18 @@ def calls_gap(view: View, namespace: str) -> GapNote | None:
     """Why it is not known whom the mesh lets call workloads of a namespace; ``None`` where it is.
 
     Policies of the root namespace hold there too, and control planes say which one that is. Services matter where a policy is
-    attached to one.
+    attached to one, and Gateways in the same way.
     """
     found = view.derive(mesh)
     if found is None:
         return None
-    attached = any(item.kind == "Service" for policy in view.within(AuthorizationPolicy, namespace) for item in _targets(policy))
+    targets = {item.kind for policy in view.within(AuthorizationPolicy, namespace) for item in _targets(policy)}
     return (
         gap_in(view, (Istio, ServiceMeshControlPlane), "")
         or gap_in(view, (AuthorizationPolicy,), namespace)
         or gap_in(view, (AuthorizationPolicy,), found.root)
-        or (gap_in(view, (Service,), namespace) if attached else None)
+        or (gap_in(view, (Service,), namespace) if targets & {"Service", "Gateway"} else None)
+        or (gap_in(view, (Gateway,), namespace) if "Gateway" in targets else None)
     )
 
 
@@ -146,11 +150,16 @@ def _calls(view: View, unit: Workload, policies: Iterable[AuthorizationPolicy]) 
         tuple(item.ref for item in live if item.spec.action == "CUSTOM"),
         tuple(item.ref for item in mine if is_dry(item)),
         tuple(item.ref for item in live if state == "ambient" and is_about_requests(item) and not _targets(item)),
-        tuple(_services(view, mine, unit)),
+        tuple(_through(view, mine, unit)),
+        past=state == "ambient" and bool(allowing) and all(map(_targets, allowing)),
     )
 
 
-def _services(view: View, policies: Iterable[AuthorizationPolicy], unit: Workload) -> Iterator[Ref]:
+def _through(view: View, policies: Iterable[AuthorizationPolicy], unit: Workload) -> Iterator[Ref]:
+    policies = tuple(policies)
+    if any(target.kind == "Gateway" for policy in policies for target in _targets(policy)):
+        for passed in waypoints(view, unit):
+            yield from passed.by
     for target in dict.fromkeys(target for policy in policies for target in _targets(policy) if target.kind == "Service"):
         service = view.get(Service, target.name, unit.root.namespace)
         if service is not None and _is_target(view, target, unit):
@@ -176,7 +185,9 @@ def _is_target(view: View, target: PolicyTarget, unit: Workload) -> bool:
     """Whether a workload stands behind the Service, or is the Gateway, that a policy is attached to."""
     labels = unit.pods[0].labels
     if target.kind == "Gateway":
-        return labels.get(_GATEWAY) == target.name
+        passed = waypoints(view, unit) if observed(unit.pods[0]) == "ambient" else ()
+        here = any((item.namespace, item.name) == (unit.root.namespace, target.name) and item.ref for item in passed)
+        return here or labels.get(_GATEWAY) == target.name
     service = view.get(Service, target.name, unit.root.namespace) if target.kind == "Service" else None
     return service is not None and bool(service.spec.selector) and (service.spec.selector or {}).items() <= labels.items()
 

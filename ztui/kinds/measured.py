@@ -21,6 +21,10 @@ CONFIG_LIMIT: Final = 1024 * 1024
 _PATTERN_LIMIT: Final = 200
 _SEVERITY: Final = "severity"
 _CRITICAL: Final = "critical"
+_POLICY: Final = "connection_security_policy"
+_MUTUAL: Final = "mutual_tls"
+_PLAIN: Final = "none"
+"""What a sidecar says of a connection without TLS of the mesh; a ztunnel says ``unknown`` of it."""
 
 
 class MeasuredKind(Kind, frozen=True):
@@ -56,7 +60,7 @@ class TrafficSecurity(MeasuredKind, frozen=True):
             if name in {"", "unknown"} or namespace in {"", "unknown"}:
                 continue
             sums[namespace, name][question] += value
-            if labels.get("connection_security_policy") == "mutual_tls":
+            if labels.get(_POLICY) == _MUTUAL:
                 sums[namespace, name][f"{question}_mutual"] += value
         return [cls(_meta(*at), **sums[at]) for at in sorted(sums)]
 
@@ -103,8 +107,8 @@ class ObservedFlow(MeasuredKind, frozen=True):
 class ObservedCall(MeasuredKind, frozen=True):
     """Calls that were seen in the last day from one workload to another. In the namespace of the called, named after both.
 
-    ``mutual`` of ``count`` came over mutual TLS, as far as the mesh counted them; ``measured_tls`` is false for flows of the
-    network, which do not tell.
+    ``mutual`` of ``count`` came over mutual TLS and ``plain`` in plaintext, as far as the mesh counted them: of the rest it does
+    not tell. ``measured_tls`` is false where only flows of the network were counted, which never do.
     """
 
     PLURAL = "observedcalls"
@@ -116,23 +120,69 @@ class ObservedCall(MeasuredKind, frozen=True):
     count: float = 0.0
     mutual: float = 0.0
     measured_tls: bool = False
+    plain: float = 0.0
 
     @classmethod
     def measured(cls, samples: Iterable[Sample]) -> list[Self]:
-        """Sums by the two ends; a call whose ends are not both known names nobody."""
-        sums: defaultdict[tuple[str, str, str, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
+        """Sums by the two ends; a call whose ends are not both known names nobody. What the mesh counts is not counted twice."""
+        told: defaultdict[tuple[str, str, str, str], defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+        flows: defaultdict[tuple[str, str, str, str], float] = defaultdict(float)
         for _, labels, value in samples:
             ends = _ends(labels)
             if value > 0 and not {"", "unknown"}.intersection(ends):
-                policy = labels.get("connection_security_policy")
-                sums[ends][0] += value
-                sums[ends][1] += value if policy == "mutual_tls" else 0.0
-                sums[ends][2] += value if policy else 0.0
+                policy = labels.get(_POLICY)
+                if policy:
+                    told[ends][policy] += value
+                else:
+                    flows[ends] += value
         found = []
-        for ends in sorted(sums):
-            (space, source, place, target), (count, mutual, told) = ends, sums[ends]
-            found.append(cls(_meta(place, f"{space}/{source}>{target}"), space, source, target, count, mutual, told > 0))
+        for ends in sorted({*told, *flows}):
+            (space, source, place, target), by = ends, told.get(ends)
+            meta = _meta(place, f"{space}/{source}>{target}")
+            if by is None:
+                found.append(cls(meta, space, source, target, flows[ends]))
+            else:
+                count, mutual, plain = sum(by.values()), by.get(_MUTUAL, 0.0), by.get(_PLAIN, 0.0)
+                found.append(cls(meta, space, source, target, count, mutual, measured_tls=True, plain=plain))
         return found
+
+
+class DayTraffic(MeasuredKind, frozen=True):
+    """What one workload was sent in the last day, as far as a mesh counted it, and what of that in plaintext.
+
+    ``nameless`` of ``plain`` came from callers that the mesh has no name for: whoever is outside of it often has none. ``before``
+    and ``plain_before`` are the same counts of the day before.
+    """
+
+    PLURAL = "daytraffic"
+    KIND = "DayTraffic"
+
+    count: float = 0.0
+    mutual: float = 0.0
+    plain: float = 0.0
+    nameless: float = 0.0
+    before: float = 0.0
+    plain_before: float = 0.0
+
+    @classmethod
+    def measured(cls, samples: Iterable[Sample]) -> list[Self]:
+        """Counts by destination; series without a destination say nothing."""
+        sums: defaultdict[tuple[str, str], defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
+        for question, labels, value in samples:
+            at = (labels.get("destination_workload_namespace", ""), labels.get("destination_workload", ""))
+            if value <= 0 or {"", "unknown"}.intersection(at):
+                continue
+            policy, told = labels.get(_POLICY), sums[at]
+            if question.startswith("nameless"):
+                told["nameless"] += value if policy == _PLAIN else 0.0
+            elif question.startswith("before"):
+                told["before"] += value
+                told["plain_before"] += value if policy == _PLAIN else 0.0
+            else:
+                told["count"] += value
+                told["mutual"] += value if policy == _MUTUAL else 0.0
+                told["plain"] += value if policy == _PLAIN else 0.0
+        return [cls(_meta(*at), **sums[at]) for at in sorted(sums)]
 
 
 def _ends(labels: Mapping[str, str]) -> tuple[str, str, str, str]:

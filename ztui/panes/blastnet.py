@@ -131,7 +131,7 @@ def mesh(view: View, cell_of: CellOf, centre: Centre) -> Part:
         says.append(Says(f"{lead}{told}", "plain" if who.id else "warn", (who.by,) if who.by is not None else ()))
         rows = [row for row in view.derive(ports_in, cell_of, place) if row.unit == unit.root]
         for row in rows:
-            _, accepts, _, may = facts(row)
+            _, accepts, _, _, may, *_ = facts(row)
             tone: Tone = next((item for item in ("fail", "warn", "unknown") if item in {accepts.tone, may.tone}), "pass")
             calls = f"who may call: {may.says}" if may.tone != "dim" else may.says
             says.append(Says(f"{lead}port {row.port} {accepts.says}; {calls}", tone, (*accepts.by, *may.by)))

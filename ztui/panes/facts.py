@@ -14,7 +14,8 @@ from ztui.engines.units import Workload
 from ztui.engines.vaultlogins import LOGINS, LOGINS_NAMED_IN, LOGINS_WHERE_SERVED, ROLE_NOTE
 from ztui.kinds.base import CLUSTER, Kind, Ref
 from ztui.kinds.mesh import PeerAuthentication
-from ztui.kinds.workload import Pod
+from ztui.kinds.network import Gateway, Service
+from ztui.kinds.workload import Namespace, Pod
 from ztui.panes.base import Tone
 from ztui.text import mark_name
 from ztui.view import Gap, View, Why
@@ -84,6 +85,11 @@ def calls_unseen(view: View, namespace: str) -> Gap | None:
     """Why it is not known whom the mesh lets call workloads of a namespace."""
     found = calls_gap(view, namespace)
     return found[1] if found is not None else None
+
+
+def waypoints_unseen(view: View, namespace: str) -> Gap | None:
+    """Why it is not known which waypoints calls to workloads of a namespace pass."""
+    return unseen(view, (Namespace,), (Gateway,), CLUSTER) or unseen(view, (Service,), (), namespace)
 
 
 def logins_unseen(view: View, namespace: str) -> Gap | None:

@@ -11,16 +11,28 @@ from ztui.board import CellOf
 from ztui.engines import units
 from ztui.engines.meshcalls import Calls, calls_in
 from ztui.engines.mtls import Enrolment, Inbound, container_ports, expected_by, inbound, is_enrolled, observed
+from ztui.engines.plaintext import SEEN_CALLS, Plaintext, plaintext
 from ztui.engines.units import Workload
+from ztui.engines.waypoints import Waypoint, waypoints
 from ztui.kinds.base import Ref
 from ztui.kinds.measured import TrafficSecurity
 from ztui.panes.base import Cell, Line, Tone, cell
-from ztui.panes.facts import Fact, calls_unseen, mesh_unseen, one_of_each, shown_namespaces, unit_name, unseen
+from ztui.panes.facts import (
+    Fact,
+    calls_unseen,
+    mesh_unseen,
+    one_of_each,
+    shown_namespaces,
+    unit_name,
+    unseen,
+    waypoints_unseen,
+)
+from ztui.panes.plain import plain_document, plain_fact, waypoint_fact
 from ztui.text import clean
 from ztui.view import Gap, View
 from ztui.words import gap_text
 
-TITLES: Final = ("workload", "port", "enrolment", "accepts", "decided by", "seen in an hour", "callers allowed")
+TITLES: Final = ("workload", "port", "enrolment", "accepts", "decided by", "seen in an hour", "plaintext from", "callers allowed")
 
 ANYBODY: Final = "anybody"
 ENOUGH: Final = 20
@@ -46,7 +58,8 @@ class Traffic(msgspec.Struct, frozen=True):
 class PortRow(msgspec.Struct, frozen=True):
     """One port of one workload; a gap stands where something could not be read. Texts are raw until they become cells.
 
-    ``asking`` are the objects besides its pods that ask for a mesh before it.
+    ``asking`` are the objects besides its pods that ask for a mesh before it. ``plain`` is how it was called in the last day, as
+    far as ``plain_gap`` lets that be known; ``passes`` are the waypoints before it, ``None`` where these are no matter.
     """
 
     unit: Ref
@@ -59,6 +72,9 @@ class PortRow(msgspec.Struct, frozen=True):
     seen: Traffic | Gap | None
     may: Calls | Gap
     nodes: tuple[str, ...] = ()
+    plain: Plaintext = Plaintext()
+    plain_gap: Gap | None = None
+    passes: tuple[Waypoint, ...] | Gap | None = None
 
     @property
     def key(self) -> str:
@@ -69,6 +85,11 @@ class PortRow(msgspec.Struct, frozen=True):
     def in_force(self) -> bool:
         """Whether only mutual TLS gets in."""
         return isinstance(self.accepts, Inbound) and self.accepts.mode == "STRICT"
+
+    @property
+    def counted(self) -> bool:
+        """Whether a mesh stands before the port, and so counts what comes to it."""
+        return isinstance(self.accepts, Gap) or self.accepts.mode != "PLAINTEXT"
 
 
 def all_ports(view: View, cell_of: CellOf, only: str = "") -> tuple[PortRow, ...]:
@@ -91,8 +112,10 @@ def mtls_lines(rows: Iterable[PortRow], *, faults_only: bool = False) -> list[Li
 
 
 def facts(row: PortRow) -> tuple[Fact, ...]:
-    """What is said of a port, each with the objects that decide: enrolment, what it accepts, what was seen, who may call."""
-    return _enrolment(row), _accepts(row), _seen(row), _may(row)
+    """What is said of a port, each with the objects that decide: what it accepts, what was seen, who calls, who may call."""
+    plain = plain_fact(unit_name(row.unit), row.plain, row.plain_gap, counted=row.counted)
+    through = (waypoint_fact(row.passes),) if row.passes is not None else ()
+    return _enrolment(row), _accepts(row), _seen(row), plain, _may(row), *through
 
 
 def document(rows: Iterable[PortRow]) -> list[dict[str, Any]]:
@@ -108,6 +131,8 @@ def document(rows: Iterable[PortRow]) -> list[dict[str, Any]]:
             "by": clean(str(row.accepts.by)) if isinstance(row.accepts, Inbound) and row.accepts.by else None,
             "says": clean(_accepts(row).says),
             "seen": clean(_seen(row).says),
+            "plaintext": plain_document(row.plain, row.plain_gap, counted=row.counted),
+            "waypoints": None if isinstance(row.passes, Gap) else [clean(f"{at.namespace}/{at.name}") for at in row.passes or ()],
             "callers": None if isinstance(row.may, Gap) else [clean(who) for who in _callers(row.may)],
         }
         for row in rows
@@ -121,17 +146,21 @@ def _row(view: View, unit: Workload, port: int, nodes: tuple[str, ...]) -> PortR
     gap = mesh_unseen(view, place)
     blind = calls_unseen(view, place)
     wanted, asking = expected_by(view, pod)
+    state = observed(pod)
     return PortRow(
         unit.root,
         port,
         unit.app,
-        observed(pod),
+        state,
         wanted,
         asking,
         gap if gap is not None and worst.mode != "PLAINTEXT" else worst,
         _traffic(view, unit),
         blind if blind is not None else _calls_of(view, unit),
         nodes,
+        plaintext(view, unit.root),
+        unseen(view, SEEN_CALLS, (), place),
+        (waypoints_unseen(view, place) or waypoints(view, unit)) if state == "ambient" else None,
     )
 
 
@@ -148,7 +177,7 @@ def _traffic(view: View, unit: Workload) -> Traffic | Gap | None:
 
 
 def _line(row: PortRow) -> Line:
-    enrolment, accepts, seen, may = told = facts(row)
+    enrolment, accepts, seen, plain, may, *_ = told = facts(row)
     decides = row.accepts.by if isinstance(row.accepts, Inbound) else None
     return Line(
         row.key,
@@ -159,9 +188,10 @@ def _line(row: PortRow) -> Line:
             _cell(accepts),
             cell(str(decides) if decides else "–", "dim"),
             _cell(seen),
+            _cell(plain),
             _cell(may),
         ),
-        words=f"{row.unit} app:{row.app} {enrolment.text} {accepts.text} {seen.text}",
+        words=f"{row.unit} app:{row.app} {enrolment.text} {accepts.text} {seen.text} {plain.text}",
         status="fail" if accepts.tone == "fail" else "warn" if accepts.tone in {"warn", "unknown"} else "pass",
         namespace=row.unit.namespace,
         nodes=row.nodes,
@@ -219,6 +249,8 @@ def _may(row: PortRow) -> Fact:
     by, named = row.may.closing, ", ".join(map(str, row.may.closing))
     if any(item.who == ANYBODY for item in row.may.allows):
         return Fact("callers", text, "fail", f"{named} lets anybody call", by)
+    if row.may.past:
+        return Fact("callers", text, "warn", f"{text} ({named}), asked at a waypoint alone: who goes past it is not asked", by)
     return Fact("callers", text, "pass", f"{text} ({named})", by)
 
 

@@ -27,7 +27,14 @@ from ztui.words import gap_text
 
 OUTCOMES: Final[dict[Outcome, Tone]] = {"secure": "pass", "unenforced": "warn", "plaintext": "fail", "broken": "error"}
 HOW: Final = {"mtls": "mutual TLS", "tls": "TLS of its own", "plain": "plaintext"}
-TELLS: Final = {"enrolment": "Enrolment:", "accepts": "Accepts:", "seen": "Seen:", "callers": "Callers:"}
+TELLS: Final = {
+    "enrolment": "Enrolment:",
+    "accepts": "Accepts:",
+    "seen": "Seen:",
+    "plaintext": "Plaintext:",
+    "callers": "Callers:",
+    "waypoint": "Waypoint:",
+}
 
 _CALLERS: Final[tuple[type[Kind], ...]] = (*CLIENTS, *RULES, Namespace)
 _CALLERS_WHERE_SERVED: Final[tuple[type[Kind], ...]] = (DestinationRule, *RULES_WHERE_SERVED, *PLACES_WHERE_SERVED)

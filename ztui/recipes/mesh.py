@@ -9,7 +9,7 @@ from ztui.checks.base import Reason
 from ztui.engines.mtls import is_enrolled, mesh, wide_policy
 from ztui.engines.units import WORKLOADS, workloads
 from ztui.kinds.base import Kind, Ref
-from ztui.kinds.measured import ObservedCall, TrafficSecurity
+from ztui.kinds.measured import DayTraffic, ObservedCall, TrafficSecurity
 from ztui.kinds.mesh import AuthorizationPolicy, DestinationRule, PeerAuthentication
 from ztui.kinds.workload import DaemonSet, Deployment, Namespace, StatefulSet
 from ztui.recipes.base import (
@@ -50,9 +50,10 @@ NOT_ROLLED: Final = Reason("not-rolled", "{what} has no rollout: delete its pods
 NOTHING: Final = Reason("no-downgrade", "{what} switches off nothing any more")
 LETS: Final = Reason("lets-call", "{dst} is called by {callers}, and by nobody else")
 UNSEEN_CALLS: Final = Reason("calls-unseen", "calls are not measured: everybody would be refused")
+NAMELESS: Final = "somebody whom the mesh has no name for"
 RESTARTED: Final = "kubectl.kubernetes.io/restartedAt"
 ROOTS: Final = ("Deployment", "StatefulSet", "DaemonSet", "DeploymentConfig", "Pod", "ReplicaSet", "Job")
-READS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, Namespace, PeerAuthentication, ObservedCall, TrafficSecurity)
+READS: Final[tuple[type[Kind], ...]] = (*WORKLOADS, Namespace, PeerAuthentication, ObservedCall, DayTraffic, TrafficSecurity)
 
 
 @recipe(
@@ -245,6 +246,11 @@ def _ended(view: View, namespaces: list[str], *, only: str = "") -> list[Stop]:
                 src, dst = f"{call.source_namespace}/{call.source}", f"{name}/{call.target}"
                 found.append(Stop(note(ENDED, None, src=src, dst=dst, count=f"{plain:.0f}"), override=True))
                 told.add((name, call.target))
+        for day in sorted(view.within(DayTraffic, name), key=lambda one: one.name):
+            if day.nameless >= 1 and only in {"", day.name}:
+                words = {"src": NAMELESS, "dst": f"{name}/{day.name}", "count": f"{day.nameless:.0f}"}
+                found.append(Stop(note(ENDED, None, **words), override=True))
+                told.add((name, day.name))
         for item in sorted(view.within(TrafficSecurity, name), key=lambda one: one.name):
             total, mutual = item.http + item.tcp, item.http_mutual + item.tcp_mutual
             share = 1 - mutual / total if total else 0.0

@@ -12,7 +12,16 @@ import msgspec
 
 from ztui.errors import DataError
 from ztui.kinds.base import Kind
-from ztui.kinds.measured import LeaseCount, LogDelivery, MeasuredKind, ObservedCall, ObservedFlow, ScrapeTarget, TrafficSecurity
+from ztui.kinds.measured import (
+    DayTraffic,
+    LeaseCount,
+    LogDelivery,
+    MeasuredKind,
+    ObservedCall,
+    ObservedFlow,
+    ScrapeTarget,
+    TrafficSecurity,
+)
 from ztui.sources.http import Http
 from ztui.sources.side import Side, by_route
 from ztui.store import Event, Hole, Put, Whole
@@ -26,10 +35,13 @@ _BY_ENDS: Final = (
     "sum by (source_workload,source_workload_namespace,destination_workload,destination_workload_namespace,"
     "connection_security_policy)"
 )
+_HTTP: Final = 'istio_requests_total{reporter=~"destination|waypoint"%s}'
+_TCP: Final = 'istio_tcp_connections_opened_total{reporter="destination"%s}'
+_NAMELESS: Final = ',source_workload=~"|unknown"'
 QUERIES: Final[dict[type[MeasuredKind], dict[str, str]]] = {
     TrafficSecurity: {
-        "http": f'{_BY_SECURITY}(increase(istio_requests_total{{reporter=~"destination|waypoint"}}[1h]))',
-        "tcp": f'{_BY_SECURITY}(increase(istio_tcp_connections_opened_total{{reporter="destination"}}[1h]))',
+        "http": f"{_BY_SECURITY}(increase({_HTTP % ''}[1h]))",
+        "tcp": f"{_BY_SECURITY}(increase({_TCP % ''}[1h]))",
     },
     ScrapeTarget: {"up": "sum by (namespace,service,job)(up)"},
     ObservedFlow: {
@@ -37,10 +49,18 @@ QUERIES: Final[dict[type[MeasuredKind], dict[str, str]]] = {
         "mesh": 'sum by (destination_workload_namespace)(increase(istio_requests_total{reporter="destination"}[15m]))',
     },
     ObservedCall: {
-        "http": f'{_BY_ENDS}(increase(istio_requests_total{{reporter=~"destination|waypoint"}}[1d]))',
-        "tcp": f'{_BY_ENDS}(increase(istio_tcp_connections_opened_total{{reporter="destination"}}[1d]))',
+        "http": f"{_BY_ENDS}(increase({_HTTP % ''}[1d]))",
+        "tcp": f"{_BY_ENDS}(increase({_TCP % ''}[1d]))",
         "flows": "sum by (SrcK8S_Namespace,SrcK8S_OwnerName,DstK8S_Namespace,DstK8S_OwnerName)"
         '(increase({__name__=~"netobserv_workload_.*_(bytes|packets|flows)_total"}[1d]))',
+    },
+    DayTraffic: {
+        "http": f"{_BY_SECURITY}(increase({_HTTP % ''}[1d]))",
+        "tcp": f"{_BY_SECURITY}(increase({_TCP % ''}[1d]))",
+        "nameless http": f"{_BY_SECURITY}(increase({_HTTP % _NAMELESS}[1d]))",
+        "nameless tcp": f"{_BY_SECURITY}(increase({_TCP % _NAMELESS}[1d]))",
+        "before http": f"{_BY_SECURITY}(increase({_HTTP % ''}[1d] offset 1d))",
+        "before tcp": f"{_BY_SECURITY}(increase({_TCP % ''}[1d] offset 1d))",
     },
     LogDelivery: {
         "sent": 'sum by (namespace,component_id)(increase(vector_component_sent_events_total{component_kind="sink"}[1h]))',
