@@ -192,8 +192,9 @@ def admission(found: argparse.Namespace, settings: Settings) -> int:
 def blast(found: argparse.Namespace, settings: Settings) -> int:
     """Print everything that one workload, account, node or user can touch, and what can touch it."""
     from ztui.capturing import blast as run  # noqa: PLC0415  only this verb needs it
+    from ztui.engines.plaintext import SEEN_CALLS  # noqa: PLC0415  the same
 
-    frame = _assess(found, settings, catalogue())
+    frame = _assess(found, settings, catalogue(), frozenset(SEEN_CALLS))
     if not _judged(frame):
         return _not_assessed(frame)
     text, complete = run(frame, found.target, settings, found.output)

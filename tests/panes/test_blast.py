@@ -165,7 +165,11 @@ def test_a_section_says_what_it_cannot_see(gap: str, key: str) -> None:
     assert "forbidden" in found
 
 
-EVERYTHING = (WEB, CALLER, SERVICE, MESH, STRICT, HERE, KUBE, VAULT, vault_role(["api"], ["shop"]), ADMIN)
+COUNTED = (
+    {"kind": "DayTraffic", "metadata": {"name": "api", "namespace": "shop"}},
+    {"kind": "ObservedCall", "metadata": {"name": "shop/web>api", "namespace": "shop"}},
+)
+EVERYTHING = (WEB, CALLER, SERVICE, MESH, STRICT, HERE, KUBE, VAULT, vault_role(["api"], ["shop"]), ADMIN, *COUNTED)
 
 
 @pytest.mark.parametrize("target", [API, "serviceaccount/shop/api", "node/n1", "user/alice"])

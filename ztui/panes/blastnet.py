@@ -135,7 +135,8 @@ def mesh(view: View, cell_of: CellOf, centre: Centre) -> Part:
             tone: Tone = next((item for item in ("fail", "warn", "unknown") if item in {accepts.tone, may.tone}), "pass")
             calls = f"who may call: {may.says}" if may.tone != "dim" else may.says
             says.append(Says(f"{lead}port {row.port} {accepts.says}; {calls}", tone, (*accepts.by, *may.by)))
-        seen = [facts(row)[2] for row in rows[:1]]  # of the workload, whatever the port
+        # Of the workload, whatever the port.
+        seen = [fact for row in rows[:1] for fact in facts(row) if fact.column in {"seen", "plaintext", "waypoint"}]
         says += [Says(f"{lead}{item.says}", item.tone, item.by) for item in seen]
     return part("mesh", "Mesh: modes and peers", shortened(says, "port", most=3 * MANY), unknown)
 
