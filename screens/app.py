@@ -56,6 +56,7 @@ HISTORY: Final = 50
 MAIN: Final = {
     "mtls": ("mtls", "MtlsScreen"),
     "vault": ("vault", "VaultScreen"),
+    "ladder": ("ladder", "LadderScreen"),
     "guide": ("guide", "GuideScreen"),
     "incidents": ("incidents", "IncidentsScreen"),
     "journal": ("journal", "JournalScreen"),

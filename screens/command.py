@@ -39,6 +39,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("vault", "Roles and the workloads they let in, policies, secrets by age", "main", "v", argument="vault"),
     Command("explain", "Why a check exists and how it judges", "explain", "e", takes="ID"),
     Command("policy", "Who may reach whom, do what, is refused what", "policy", "p", takes="reach|who-can|admission|mesh"),
+    Command("ladder", "How far each namespace is from learning to enforcing", "main", "R", argument="ladder"),
     Command("trust", "Everything between two workloads on one page", "trust", takes="A B"),
     Command("blast", "Everything that one thing can touch, and what can touch it", "blast", takes="KIND/NS/NAME"),
     Command("bundle", "Capture the evidence about one thing into a file", "bundle", takes="KIND/NS/NAME"),

@@ -235,7 +235,9 @@ def _questions(verbs: argparse._SubParsersAction[_Parser]) -> None:
     reach.add_argument("port", nargs="?", default="", help="a number, or 53/udp")
     admission = _verb(verbs, "admission", "what looks at requests, where it refuses, and what is exempt")
     admission.add_argument("place", metavar="NAMESPACE", nargs="?", default="", help="only what touches this one")
-    for verb in (who, reach, admission):
+    ladder = _verb(verbs, "ladder", "how far each namespace is from learning to enforcing, and which step is next")
+    ladder.add_argument("place", metavar="NAMESPACE", nargs="?", default="", help="only this one")
+    for verb in (who, reach, admission, ladder):
         verb.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
         verb.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
     _add_panes(verbs)

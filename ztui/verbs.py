@@ -189,6 +189,24 @@ def admission(found: argparse.Namespace, settings: Settings) -> int:
     return EXIT_NOT_ASSESSED if any(item["served"] for item in told["unseen"]) else 0
 
 
+def ladder(found: argparse.Namespace, settings: Settings) -> int:
+    """Print how far each namespace has come from learning to enforcing."""
+    from ztui.engines.ladder import LADDER, LADDER_WHERE_SERVED  # noqa: PLC0415  only this verb needs it
+    from ztui.engines.ladder import ladder as standings  # noqa: PLC0415  the same
+    from ztui.panes.ladder import TITLES, document, ladder_lines  # noqa: PLC0415  the same
+
+    view = View(read(found, settings, frozenset((*LADDER, *LADDER_WHERE_SERVED))).state)
+    place = found.place or settings.namespace or ""
+    if place and view.get(Namespace, place) is None and view.gap(Namespace) is None:
+        msg = f"there is no namespace {place}"
+        raise SettingsError(msg, where="ztui ladder")
+    told = view.derive(standings, place)
+    rows = [[cell.text.strip() for cell in line.cells] for line in ladder_lines(told)]
+    data = {"schema": "ztui.ladder", "version": 1, "namespace": clean(place), "standings": document(told)}
+    out(as_columns((*TITLES, "why"), rows) if found.output == "table" else as_data(data, found.output))
+    return EXIT_NOT_ASSESSED if any(item.stage == "unknown" for item in told) else 0
+
+
 def blast(found: argparse.Namespace, settings: Settings) -> int:
     """Print everything that one workload, account, node or user can touch, and what can touch it."""
     from ztui.capturing import blast as run  # noqa: PLC0415  only this verb needs it
@@ -457,6 +475,7 @@ VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
     "node": node,
     "can-reach": can_reach,
     "admission": admission,
+    "ladder": ladder,
     "blast": blast,
     "bundle": bundle,
     "mtls": mtls,

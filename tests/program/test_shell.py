@@ -55,12 +55,16 @@ def test_questions_about_policy_are_answered_on_the_shell(tmp_path: Path) -> Non
         denied = ask("can-reach", "shop/web", "payments/api:8080", "-o", "json")
         unknown = ask("can-reach", "shop/web", "payments/nothing")
         listed = ask("admission", "legacy")
+        climbed = ask("ladder", "shop", "-o", "json")
     (port,) = json.loads(denied.stdout)["ports"]
     assert (denied.returncode, port["answer"], port["egress"]["by"]) == (0, "DENIED", "networkpolicy/shop/allow-dns")
     assert unknown.returncode == 2
     assert "nothing that runs in payments is called nothing" in unknown.stderr
     assert listed.returncode == 0
     assert "legacy/legacy-forever" in listed.stdout
+    stages = {item["control"]: item["stage"] for item in json.loads(climbed.stdout)["standings"]}
+    assert climbed.returncode == 0
+    assert (stages["network"], stages["mutual TLS"], stages["admission policies"]) == ("enforced", "enforced", "nothing")
 
 
 def test_a_blast_radius_and_a_bundle_on_the_shell(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ STATES: dict[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
     "mtls__port": ("demo", ("m", "/", *"ledger", "enter", "enter"), {}),
     "mtls__measured": ("measured", ("m",), {}),
     "mtls__plaintext": ("measured", ("m", "/", *"payments/api", "enter", "enter"), {}),
+    "ladder__default": ("demo", ("R",), {}),
+    "ladder__one": ("demo", ("R", "/", *"ns:payments", "enter", "down", "down"), {}),
     "vault__none": ("demo", ("v",), {}),
     "trust__page": ("demo", ("colon", *"trust payments/worker payments/ledger", "enter"), {}),
     "blast__workload": ("demo", ("colon", *"blast deployment/payments/api", "enter"), {}),

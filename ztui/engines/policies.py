@@ -77,15 +77,17 @@ POLICIES_WHERE_SERVED: Final[tuple[type[Kind], ...]] = (
 )
 
 Engine = Literal["the API server", "Kyverno", "Gatekeeper"]
+Firmness = Literal["enforce", "warn", "audit"]
+"""What a rule does with what breaks it: refuse it, tell who asks, or only write it down."""
 IGNORE: Final = "admission.gatekeeper.sh/ignore"
 _HOOKS: Final[dict[Engine, str]] = {"Kyverno": ".kyverno.svc", "Gatekeeper": "validation.gatekeeper.sh"}
 _WHOLE: Final = MatchResources()
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One rule that refuses: of which object and engine, what it is known by, where it applies, whether it fails closed.
+    """One rule: of which object and engine, what it is known by, where it applies, whether it fails closed, how firm it is.
 
-    ``known_by`` holds its annotations, ``level`` the level of pod security that it checks, ``images`` the patterns of images that
+    ``notes`` holds its annotations, ``level`` the level of pod security that it checks, ``images`` the patterns of images that
     it verifies and those that it skips.
     """
 
@@ -97,6 +99,7 @@ class Rule(msgspec.Struct, frozen=True):
     level: str = ""
     images: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    firmness: Firmness = "enforce"
 
 
 class Hook(msgspec.Struct, frozen=True):
@@ -109,6 +112,15 @@ class Hook(msgspec.Struct, frozen=True):
 
 def rules(view: View) -> tuple[Rule, ...]:
     """Every rule that refuses requests somewhere, by object."""
+    return tuple(item for item in view.derive(_all_rules) if item.firmness == "enforce")
+
+
+def soft_rules(view: View) -> tuple[Rule, ...]:
+    """Every rule that only warns, or only writes down what it would refuse, by object."""
+    return tuple(item for item in view.derive(_all_rules) if item.firmness != "enforce")
+
+
+def _all_rules(view: View) -> tuple[Rule, ...]:
     spaces = tuple(sorted(view.all(Namespace), key=lambda item: item.name))
     found = [*_built_in(view, spaces)]
     if view.derive(hook, "Kyverno") is not None:
@@ -138,11 +150,19 @@ def pattern_matches(patterns: Iterable[str] | None, name: str) -> bool:
 def _built_in(view: View, spaces: tuple[Namespace, ...]) -> Iterator[Rule]:
     for binding in view.all(ValidatingAdmissionPolicyBinding):
         policy = view.get(ValidatingAdmissionPolicy, binding.spec.policy_name)
-        if policy is None or "Deny" not in (binding.spec.validation_actions or ()) or not policy.spec.validations:
+        firmness = _firmness(binding.spec.validation_actions or ())
+        if policy is None or firmness is None or not policy.spec.validations:
             continue
         names = _selected(policy.spec.match_constraints, spaces) & _selected(binding.spec.match_resources, spaces)
         notes = (*_notes(policy), *_notes(binding))
-        yield Rule(binding.ref, "the API server", names, policy.spec.failure_policy == "Fail", notes)
+        closed = policy.spec.failure_policy == "Fail"
+        yield Rule(binding.ref, "the API server", names, closed, notes, firmness=firmness)
+
+
+def _firmness(actions: Iterable[str]) -> Firmness | None:
+    """The firmest of the actions of a policy in CEL; ``None`` where it does nothing."""
+    found: tuple[tuple[str, Firmness], ...] = (("Deny", "enforce"), ("Warn", "warn"), ("Audit", "audit"))
+    return next((firmness for action, firmness in found if action in actions), None)
 
 
 def _selected(where: MatchResources | None, spaces: Iterable[Namespace]) -> frozenset[str]:
@@ -172,9 +192,11 @@ def _kyverno_rule(policy: ClusterPolicy | Policy, rule: KyvernoRule, spaces: tup
     closed = ((settings.failure_policy if settings else "") or spec.failure_policy or "Fail") == "Fail"
     if rule.validate is not None:
         names = frozenset(item.name for item in taken if _action(spec, rule, item) == "enforce")
+        rest = frozenset(item.name for item in taken) - names
         pod = rule.validate.pod_security
         level = pod.level if pod and not pod.exclude else ""
         yield Rule(policy.ref, "Kyverno", names, closed, _notes(policy), level)
+        yield Rule(policy.ref, "Kyverno", rest, closed, _notes(policy), level, firmness="audit")
     for verified in rule.verify_images or ():
         action = (verified.failure_action or spec.validation_failure_action).lower()
         if verified.required and action == "enforce":
@@ -224,16 +246,17 @@ def _kyverno_newer(view: View, spaces: tuple[Namespace, ...]) -> Iterator[Rule]:
     ]
     for policy in policies:
         spec = policy.spec
-        if "Deny" not in (spec.validation_actions or ("Deny",)) or (spec.evaluation and not spec.evaluation.admission.enabled):
+        firmness = _firmness(spec.validation_actions or ("Deny",))
+        if firmness is None or (spec.evaluation and not spec.evaluation.admission.enabled):
             continue
         mine = [item for item in spaces if not policy.namespace or item.name == policy.namespace]
         names = _selected(spec.match_constraints, mine)
         images = tuple(item.glob for item in spec.match_image_references or () if item.glob)
         closed = spec.failure_policy == "Fail"
         if policy.KIND == "ImageValidatingPolicy":
-            yield Rule(policy.ref, "Kyverno", names, closed, images=images)
+            yield Rule(policy.ref, "Kyverno", names, closed, images=images, firmness=firmness)
         else:
-            yield Rule(policy.ref, "Kyverno", names, closed, _notes(policy))
+            yield Rule(policy.ref, "Kyverno", names, closed, _notes(policy), firmness=firmness)
 
 
 def _gatekeeper(view: View, spaces: tuple[Namespace, ...], *, closed: bool) -> Iterator[Rule]:
@@ -243,7 +266,7 @@ def _gatekeeper(view: View, spaces: tuple[Namespace, ...], *, closed: bool) -> I
         for constraint in view.all(kind):
             where = constraint.spec.match
             labels = where.label_selector
-            if not constraint.spec.denies or where.name or (labels and (labels.match_labels or labels.match_expressions)):
+            if where.name or (labels and (labels.match_labels or labels.match_expressions)):
                 continue
             names = frozenset(
                 item.name
@@ -254,7 +277,9 @@ def _gatekeeper(view: View, spaces: tuple[Namespace, ...], *, closed: bool) -> I
                 and (not where.namespaces or pattern_matches(where.namespaces, item.name))
                 and (where.namespace_selector is None or matches(where.namespace_selector, item.labels))
             )
-            yield Rule(constraint.ref, "Gatekeeper", names, closed, _notes(constraint))
+            softer: Firmness = "warn" if constraint.spec.enforcement_action == "warn" else "audit"
+            firmness: Firmness = "enforce" if constraint.spec.denies else softer
+            yield Rule(constraint.ref, "Gatekeeper", names, closed, _notes(constraint), firmness=firmness)
 
 
 def at_admission(part: ExcludedNamespaces) -> bool:

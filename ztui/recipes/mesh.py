@@ -190,6 +190,12 @@ def client_mutual(view: View, ref: Ref) -> Draft:
     return Draft((patched(rule, *operations),))
 
 
+def _is_asked(view: View, ref: Ref, was: View) -> bool:
+    """Whether the policy that allows nothing is there, as it was not before: made, or from reporting to refusing."""
+    now, before = (each.get(AuthorizationPolicy, "ztui-deny-all", ref.name) for each in (view, was))
+    return now is not None and (before is None or now.metadata.resource_version != before.metadata.resource_version)
+
+
 @recipe(
     "R-AP-DENY",
     "Allow calls by identity, and nothing else",
@@ -198,10 +204,10 @@ def client_mutual(view: View, ref: Ref) -> Draft:
     writes=(AuthorizationPolicy,),
     makes=(AuthorizationPolicy,),
     reads=(*READS, AuthorizationPolicy),
-    asks=(Question("mode", "enforce, or warn (the mesh only logs what it would refuse)", "warn"),),
+    asks=(Question("mode", "enforce, or warn (the mesh only logs what it would refuse)", "warn", told_by="step"),),
     verify_s=120.0,
     rolls_back=True,
-    done=lambda view, ref, _: view.get(AuthorizationPolicy, "ztui-deny-all", ref.name) is not None,
+    done=_is_asked,
 )
 def by_identity(view: View, ref: Ref, mode: str = "warn") -> Draft:
     """An ALLOW for each workload by the identities that were seen calling it, and a policy that allows nothing."""
