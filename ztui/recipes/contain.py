@@ -61,9 +61,7 @@ RIGHTS_UNREAD: Final = Reason(
 )
 RIGHTS: Final = Reason("contain-rights", "bindings that give {who} rights in the cluster: {count}")
 NO_RIGHTS: Final = Reason("contain-no-rights", "no binding gives {who} anything: there is nothing to take away")
-STOPS: Final = Reason(
-    "contain-stops", "live pods that stop: {count}; what they hold in memory is lost, so take the evidence first"
-)
+STOPS: Final = Reason("contain-stops", "live pods that stop: {count}; what they hold in memory is lost: take the evidence first")
 NO_SCALE: Final = Reason(
     "contain-no-scale", "an operator of its own keeps {what} and decides how many there are: change it there"
 )
