@@ -30,7 +30,11 @@ Policy = Literal["deny", "allow-list", "ask"]
 
 
 class ContextSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the user says about one kubeconfig context."""
+    """What the user says about one kubeconfig context.
+
+    ``acs_token_file`` holds an API token of ACS Central, ``acs_ca_file`` the authorities of its certificate where they are not
+    those of the cluster, ``acs_cluster`` is the name that Central has for this cluster.
+    """
 
     label: str | None = None
     colour: Annotated[str, msgspec.Meta(pattern=_COLOUR)] | None = None
@@ -40,6 +44,10 @@ class ContextSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_url: str | None = None
     alertmanager_url: str | None = None
     logs_url: str | None = None
+    acs_url: str | None = None
+    acs_token_file: str | None = None
+    acs_ca_file: str | None = None
+    acs_cluster: str | None = None
 
 
 class VaultSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -53,7 +53,7 @@ _NEXT: Final[dict[Why, str]] = {
 }
 
 
-_SIDES: Final = {"thanos": "metrics_url", "alertmanager": "alertmanager_url", "loki": "logs_url"}
+_SIDES: Final = {"thanos": "metrics_url", "alertmanager": "alertmanager_url", "loki": "logs_url", "acs": "acs_url"}
 
 
 def gap_text(gap: Gap) -> Clean:

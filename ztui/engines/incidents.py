@@ -119,6 +119,10 @@ def _of_pod(view: View, subject: Subject, memory: Memory) -> Ref:
 def _of_object(view: View, subject: Subject) -> Ref:
     kind = _KINDS.get(subject.kind)
     held = view.get(kind, subject.name, subject.namespace) if kind is not None else None
+    if held is None and subject.uid:
+        # ACS names every workload a deployment: its uid tells which one it is.
+        named = (view.get(other, subject.name, subject.namespace) for other in WORKLOADS if other is not kind)
+        held = next((item for item in named if item is not None and item.metadata.uid == subject.uid), None)
     if held is not None:
         return root_of(view, held)
     return Ref(subject.group, subject.kind, subject.namespace, subject.name)

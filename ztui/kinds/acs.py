@@ -43,8 +43,9 @@ class ProcessBaselines(msgspec.Struct, frozen=True, rename="camel", gc=False):
 
 
 class SecuredClusterSpec(msgspec.Struct, frozen=True, rename="camel"):
-    """The switches of a secured cluster that are judged."""
+    """The switches of a secured cluster that are judged, and the name that Central has for it."""
 
+    cluster_name: str = ""
     admission_control: AdmissionControl = AdmissionControl()
     per_node: PerNode = PerNode()
     audit_logs: AuditLogs = AuditLogs()

@@ -1,8 +1,8 @@
-"""What stands beside a cluster and tells of events: alerts, and lines of a log store, each as signals.
+"""What stands beside a cluster and tells of events: alerts, violations, and lines of a log store, each as signals.
 
-Source: Alertmanager's ``/api/v2/alerts``; Loki's ``query_range`` with lines of the API server's audit log (audit.k8s.io/v1),
-Falco's JSON output and Tetragon's exported events. A line of a cluster's collector is the event itself, or wraps it as a text in
-``message``, or as fields in ``structured``.
+Source: Alertmanager's ``/api/v2/alerts``; ListAlert of ACS Central's ``/v1/alerts``; Loki's ``query_range`` with lines of the API
+server's audit log (audit.k8s.io/v1), Falco's JSON output and Tetragon's exported events. A line of a cluster's collector is the
+event itself, or wraps it as a text in ``message``, or as fields in ``structured``.
 """
 
 from __future__ import annotations
@@ -76,6 +76,105 @@ _WORKLOAD_LABELS: Final = {
     "statefulset": ("apps", "StatefulSet"),
     "daemonset": ("apps", "DaemonSet"),
     "job_name": ("batch", "Job"),
+}
+
+
+VIOLATION_LEVELS: Final[dict[str, Level]] = {
+    "CRITICAL_SEVERITY": "critical",
+    "HIGH_SEVERITY": "high",
+    "MEDIUM_SEVERITY": "medium",
+    "LOW_SEVERITY": "low",
+}
+
+
+class ViolatedPolicy(msgspec.Struct, frozen=True):
+    """The policy of ACS that was broken. Source: ListAlertPolicy."""
+
+    name: str = ""
+    severity: str = ""
+    description: str = ""
+    categories: tuple[str, ...] | None = None
+
+
+class ViolatingEntity(msgspec.Struct, frozen=True, rename="camel"):
+    """What broke it; ``id`` of a deployment is the uid of the workload. Source: ListAlertDeployment, ResourceEntity."""
+
+    id: str = ""
+    name: str = ""
+    namespace: str = ""
+    cluster_name: str = ""
+    deployment_type: str = ""
+
+
+class ViolationPlace(msgspec.Struct, frozen=True, rename="camel"):
+    """Where it happened. Source: CommonEntityInfo."""
+
+    cluster_name: str = ""
+    namespace: str = ""
+    resource_type: str = ""
+
+
+class Violation(Told, frozen=True, rename="camel"):
+    """A violation of a policy of ACS that nobody has resolved. Source: ListAlert."""
+
+    PLURAL = "violations"
+    KIND = "Violation"
+
+    id: str = ""
+    lifecycle_stage: str = ""
+    time: str = ""
+    policy: ViolatedPolicy = ViolatedPolicy()
+    common_entity_info: ViolationPlace = ViolationPlace()
+    deployment: ViolatingEntity | None = None
+    resource: ViolatingEntity | None = None
+    node: ViolatingEntity | None = None
+
+    @property
+    def cluster(self) -> str:
+        """The name that Central has for the cluster; empty where it tells none."""
+        return self.common_entity_info.cluster_name or (self.deployment.cluster_name if self.deployment else "")
+
+    def signals(self) -> Iterator[Signal]:
+        """The violation, once for each time that it was seen."""
+        at = instant(self.time)
+        if at is None or not self.id or not self.policy.name:
+            return
+        level = VIOLATION_LEVELS.get(self.policy.severity, "low")
+        stage = f"at {self.lifecycle_stage.lower()}: " if self.lifecycle_stage else ""
+        words = stage + (self.policy.description or ", ".join(self.policy.categories or ()))
+        yield signal("acs", f"{self.id}/{self.time}", at, level, self.policy.name, words, self._subject())
+
+    def _subject(self) -> Subject:
+        place = self.common_entity_info
+        if self.deployment is not None:
+            space = place.namespace or self.deployment.namespace
+            kind = self.deployment.deployment_type or "Deployment"
+            group = _GROUPS.get(kind, "apps")
+            return Subject(space, uid=self.deployment.id, group=group, kind=kind, name=self.deployment.name)
+        if self.node is not None:
+            return Subject(node=self.node.name)
+        if self.resource is not None and place.resource_type in _RESOURCES:
+            group, kind = _RESOURCES[place.resource_type]
+            # Of a whole kind of resource there is no one name.
+            return Subject(place.namespace, group=group, kind=kind if self.resource.name else "", name=self.resource.name)
+        return Subject(place.namespace)
+
+
+_GROUPS: Final = {
+    "Pod": "",
+    "ReplicationController": "",
+    "Job": "batch",
+    "CronJob": "batch",
+    "DeploymentConfig": "apps.openshift.io",
+}
+_RESOURCES: Final = {
+    "SECRETS": ("", "Secret"),
+    "CONFIGMAPS": ("", "ConfigMap"),
+    "CLUSTER_ROLES": ("rbac.authorization.k8s.io", "ClusterRole"),
+    "CLUSTER_ROLE_BINDINGS": ("rbac.authorization.k8s.io", "ClusterRoleBinding"),
+    "NETWORK_POLICIES": ("networking.k8s.io", "NetworkPolicy"),
+    "SECURITY_CONTEXT_CONSTRAINTS": ("security.openshift.io", "SecurityContextConstraints"),
+    "EGRESS_FIREWALLS": ("k8s.ovn.org", "EgressFirewall"),
 }
 
 
@@ -229,7 +328,7 @@ class AuditLine(LogLine, frozen=True):
 
 
 LINES: Final[tuple[type[LogLine], ...]] = (FalcoLine, AuditLine, TetragonLine)
-BESIDE: Final[tuple[type[Told], ...]] = (FiringAlert, *LINES)
+BESIDE: Final[tuple[type[Told], ...]] = (FiringAlert, *LINES, Violation)
 """All that is told beside the cluster's own API."""
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterable
 from ztui.clock import Clock
 from ztui.health import SideLink
 from ztui.kinds.base import Kind
+from ztui.sources.acs import ACS, AcsPoller
 from ztui.sources.alerts import ALERTS
 from ztui.sources.http import Http
 from ztui.sources.logs import LOGS
 from ztui.sources.metrics import METRICS
 from ztui.sources.side import Poller
 from ztui.store import Event
+from ztui.view import Why
 
 
 class Beside:
@@ -23,6 +25,8 @@ class Beside:
         wanted = frozenset(kinds)
         sides = zip((METRICS, ALERTS, LOGS), http.target.beside, strict=True)
         self._pollers = [Poller(side, url, wanted, http, emit, clock) for side, url in sides if wanted.intersection(side.kinds)]
+        if wanted.intersection(ACS.kinds):
+            self._pollers.append(AcsPoller(ACS, http.target.acs.url, wanted, http, emit, clock))
 
     async def run(self) -> None:
         """Ask until cancelled."""
@@ -45,4 +49,5 @@ class Beside:
 
     def links(self) -> tuple[SideLink, ...]:
         """The connections as they are now."""
-        return tuple(poller.link() for poller in self._pollers)
+        links = ((poller.side.missing, poller.link()) for poller in self._pollers)
+        return tuple(link for missing, link in links if link.found or missing is not Why.ABSENT)

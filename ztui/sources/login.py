@@ -47,6 +47,19 @@ class Hidden:
 
 
 @dataclass(frozen=True, slots=True)
+class AcsLogin:
+    """Where ACS Central is (empty where a Route tells), the files of its API token and authorities, its name for the cluster."""
+
+    url: str = ""
+    token_file: str = ""
+    ca_file: str = ""
+    cluster: str = ""
+
+
+NO_ACS: Final = AcsLogin()
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPair:
     """A client certificate chain and its key, both PEM."""
 

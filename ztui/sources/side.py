@@ -1,8 +1,8 @@
 """One thing beside a cluster (metrics store, alert manager, log store) as a source of events: a few questions, again and again.
 
-It is found by its Route, or where the settings say. The cluster's token goes to that host and no other; a client certificate
-never does. Whatever is wrong with an answer is a gap, never a value; what was measured stays, marked as stale, until four rounds
-in a row brought nothing.
+It is found by its Route, or where the settings say. The cluster's token goes to that host and no other, and not even there where
+it has a login of its own; a client certificate never does. Whatever is wrong with an answer is a gap, never a value; what was
+measured stays, marked as stale, until four rounds in a row brought nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ _HOST_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 class Side:
     """One thing beside the cluster: its name in gaps, its word on screens, what it is asked, and how its host is found.
 
-    ``role`` is the ClusterRole by which OpenShift lets a user ask it, ``poll_s`` how long it is left alone between two rounds.
+    ``role`` is what a user needs to ask it, ``poll_s`` how long it is left alone between two rounds, ``missing`` what it means
+    that there is none.
     """
 
     name: str
@@ -50,13 +51,13 @@ class Side:
     find: Callable[[KubeApi], Awaitable[str]]
     ask: Callable[[Http, type[Kind]], Awaitable[list[Event]]]
     poll_s: float = POLL_S
+    missing: Why = Why.NOT_CONNECTED
 
 
-class Borrowed(Credentials):
-    """The token of a cluster's login for a host beside it: never renewed on that host's word, never with a certificate."""
+class Beyond(Credentials):
+    """A login for a host beside the cluster: never renewed on that host's word, never with a certificate."""
 
-    def __init__(self, lender: Credentials, advice: str) -> None:
-        self._lender = lender
+    def __init__(self, advice: str) -> None:
         self._advice = advice
         self.generation = 0
         self.certificate_generation = 0
@@ -68,8 +69,8 @@ class Borrowed(Credentials):
         return
 
     async def headers(self) -> dict[str, str]:
-        """The bearer token alone."""
-        return {name: value for name, value in (await self._lender.headers()).items() if name == "Authorization"}
+        """What logs a request in."""
+        raise NotImplementedError
 
     async def refresh(self, reason: str, *, refused: int | None = None) -> bool:
         """Another host's refusal says nothing about the login to the cluster."""
@@ -79,6 +80,18 @@ class Borrowed(Credentials):
     def advice(self) -> str:
         """What the user can do."""
         return self._advice
+
+
+class Borrowed(Beyond):
+    """The token of the cluster's own login."""
+
+    def __init__(self, lender: Credentials, advice: str) -> None:
+        super().__init__(advice)
+        self._lender = lender
+
+    async def headers(self) -> dict[str, str]:
+        """The bearer token alone."""
+        return {name: value for name, value in (await self._lender.headers()).items() if name == "Authorization"}
 
 
 class Poller:
@@ -129,11 +142,11 @@ class Poller:
         self._is_there, problem = http is not None, None
         for kind in self._kinds:
             if http is None:
-                self._emit(Hole(kind, Gap(Why.NOT_CONNECTED, self.side.name), forget=True))
+                self._emit(Hole(kind, Gap(self.side.missing, self.side.name), forget=True))
                 continue
             self._requests += 1
             try:
-                events = await self.side.ask(http, kind)
+                events = await self._asked(http, kind)
             except ZtuiError as error:
                 problem = self._told(error)
                 self._fail([kind], problem, counts=False)
@@ -189,13 +202,17 @@ class Poller:
             return None
         if self._http is None or self._http.target.server != server:
             await self.close()
-            self._http = Http(
-                _beside(self._cluster.target, server),
-                self._clock,
-                timeout_s=TIMEOUT_S,
-                credentials=Borrowed(self._cluster.credentials, f"the user needs the role {self.side.role}"),
-            )
+            target, login = await self._entrance(beside(self._cluster.target, server))
+            self._http = Http(target, self._clock, timeout_s=TIMEOUT_S, credentials=login)
         return self._http
+
+    async def _entrance(self, target: Target) -> tuple[Target, Credentials]:
+        """The host as it is to be trusted, and the login for it."""
+        return target, Borrowed(self._cluster.credentials, f"the user needs the role {self.side.role}")
+
+    async def _asked(self, http: Http, kind: type[Kind]) -> list[Event]:
+        """What there is of a kind. Raises ZtuiError."""
+        return await self.side.ask(http, kind)
 
     async def _found(self) -> str:
         try:
@@ -215,7 +232,7 @@ def by_route(namespace: str, name: str) -> Callable[[KubeApi], Awaitable[str]]:
     return find
 
 
-def _beside(target: Target, server: str) -> Target:
+def beside(target: Target, server: str) -> Target:
     """A host beside the cluster: its own name, the cluster's authorities, nobody else's identity."""
     return replace(
         target,

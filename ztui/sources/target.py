@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from ztui.errors import ConnectError, LoginError, SettingsError, TrustError
 from ztui.settings import ContextSettings, Settings, state_dir
 from ztui.sources.kubeconfig import Merged, kubeconfig_paths, read_all
-from ztui.sources.login import Entry, Hidden, Login, checked_token, impersonation_of, login_of
+from ztui.sources.login import NO_ACS, AcsLogin, Entry, Hidden, Login, checked_token, impersonation_of, login_of
 from ztui.sources.proxy import proxy_for
 from ztui.sources.tls import check_pair, fingerprint
 from ztui.sources.yamlfile import FileError, read_limited
@@ -46,7 +46,8 @@ class Target:
     ``namespace`` is the context's own: the first to try where cluster-wide lists are refused; what is judged is a setting.
     ``ca_pem`` None means the system's authorities. ``ca_fingerprint`` is 16 hex digits, or ``system``. ``impersonate`` are header
     pairs whose names may repeat. ``beside`` are the metrics store, the alert manager and the log store, empty where Routes tell.
-    ``files`` are all files this came from; ``reread`` makes the same target from them again.
+    ``acs`` is ACS Central with its own login. ``files`` are all files this came from; ``reread`` makes the same target from them
+    again.
     """
 
     context: str
@@ -65,6 +66,7 @@ class Target:
     exec_policy: ExecPolicy = ExecPolicy()
     files: tuple[str, ...] = ()
     beside: tuple[str, str, str] = ("", "", "")
+    acs: AcsLogin = NO_ACS
     reread: Callable[[], Target] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -165,6 +167,7 @@ class Kubeconfig:
             exec_policy=_exec_policy(self._settings, self._environ),
             files=tuple(dict.fromkeys(files)),
             beside=_beside(self._settings, name),
+            acs=_acs(self._settings, name),
             reread=lambda: load_kubeconfig(self._settings, self._environ).target(name),
         )
 
@@ -299,15 +302,27 @@ def _exec_policy(settings: Settings, environ: Mapping[str, str]) -> ExecPolicy:
 def _beside(settings: Settings, context: str) -> tuple[str, str, str]:
     """The metrics store, the alert manager and the log store that the user named for the context."""
     mine = settings.contexts.get(context) or ContextSettings()
-    try:
-        metrics, alerts, logs = (
-            checked_server(url) if url else "" for url in (mine.metrics_url, mine.alertmanager_url, mine.logs_url)
-        )
-    except ValueError as error:
-        raise SettingsError(
-            "an address beside the cluster cannot be used", where=f"contexts.{context}", why=str(error)
-        ) from error
+    metrics, alerts, logs = (_checked_beside(url, context) for url in (mine.metrics_url, mine.alertmanager_url, mine.logs_url))
     return metrics, alerts, logs
+
+
+def _acs(settings: Settings, context: str) -> AcsLogin:
+    """ACS Central as the user named it for the context."""
+    mine = settings.contexts.get(context) or ContextSettings()
+    url = _checked_beside(mine.acs_url, context)
+    if url.startswith("http://"):
+        raise SettingsError(_UNUSABLE, where=f"contexts.{context}.acs_url", why="needs to begin with https://")
+    return AcsLogin(url, mine.acs_token_file or "", mine.acs_ca_file or "", mine.acs_cluster or "")
+
+
+_UNUSABLE: Final = "an address beside the cluster cannot be used"
+
+
+def _checked_beside(url: str | None, context: str) -> str:
+    try:
+        return checked_server(url) if url else ""
+    except ValueError as error:
+        raise SettingsError(_UNUSABLE, where=f"contexts.{context}", why=str(error)) from error
 
 
 def _extension(cluster: Entry) -> str | None:
