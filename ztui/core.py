@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from ztui.evidence.tail import Tail
     from ztui.sources.beside import Beside
     from ztui.sources.cluster import Cluster
+    from ztui.sources.falco import FalcoDoor
     from ztui.sources.http import Http
     from ztui.sources.target import Target
     from ztui.sources.vault import Vaults
@@ -113,6 +114,7 @@ class Core:
         self._show = show
         self._vault_problem: ZtuiError | None = None
         self._beside: Beside | None = None
+        self._falco: FalcoDoor | None = None
         self._target_problem: ZtuiError | None = None
         self._folded: Folded | None = None
         self._unsaved = asyncio.Event()
@@ -134,6 +136,7 @@ class Core:
                     tasks.create_task(self._health(), name="health"),
                     tasks.create_task(self._keep_records(), name="records"),
                     tasks.create_task(self._keep_incidents(), name="incidents"),
+                    tasks.create_task(self._listen(), name="falco"),
                 ]
                 self._say_unconnected()
                 try:
@@ -342,6 +345,15 @@ class Core:
         self._beside = Beside(http, kinds, self._take, self._clock)
         await self._beside.run()
 
+    async def _listen(self) -> None:
+        """Take what Falco posts, where the settings open a door for it."""
+        if self.triage is None or not self.settings.falco_listen:
+            return
+        from ztui.sources.falco import FalcoDoor  # noqa: PLC0415  only for whoever opens it
+
+        self._falco = FalcoDoor(self.settings.falco_listen, self._take, self._clock)
+        await self._falco.run()
+
     async def _follow_vaults(self, context: str, kinds: frozenset[type[Kind]]) -> None:
         """Follow the Vaults of the context; settings that name an unusable one cost its checks and nothing else."""
         from ztui.sources.vault import Vaults  # noqa: PLC0415  after the first paint
@@ -493,7 +505,8 @@ class Core:
         return self._vaults.links() if self._vaults is not None else ()
 
     def _sides(self) -> tuple[SideLink, ...]:
-        return self._beside.links() if self._beside is not None else ()
+        links = self._beside.links() if self._beside is not None else ()
+        return (*links, self._falco.link()) if self._falco is not None else links
 
     def _publish(self, state: State | None = None, board: Board | None = None) -> None:
         found = state or self.frame.state

@@ -104,6 +104,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prod_patterns: tuple[str, ...] = ()
     attestations: str | None = None
     notify_file: str | None = None
+    falco_listen: str | None = None
     exec_policy: Policy = "ask"
     exec_allow: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

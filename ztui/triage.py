@@ -15,6 +15,7 @@ import msgspec
 
 from ztui.board import Board, Judge
 from ztui.checks.base import CheckId, Status
+from ztui.engines.bursts import Bursts
 from ztui.engines.incidents import (
     OWNERS,
     READS,
@@ -31,6 +32,8 @@ from ztui.engines.incidents import (
     things_of,
     weighed,
 )
+from ztui.engines.vaultturns import READS as OF_VAULTS
+from ztui.engines.vaultturns import VaultTurns
 from ztui.kinds.alert import BESIDE
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.incident import Act, Heard, Incident, Level, Signal, Subject, signal
@@ -86,6 +89,8 @@ class Triage:
         self._incidents: dict[str, Incident] = {}
         self._places: dict[tuple[str, str], set[str]] = {}
         self._verdicts: dict[CheckId, Status] = {}
+        self._bursts = Bursts()
+        self._vaults = VaultTurns()
         self._seen_pods = self._knows = False
         self.ready = False
         self.counts: dict[str, int] = {}
@@ -126,6 +131,7 @@ class Triage:
         view = View(state, derivation=judge.memo)
         self._keep_pods(view)
         self._coming.extend(self._drift(judge, board, state) if settled else ())
+        self._coming.extend(self._vaults.since(view))
         if not self.ready:
             return None
         changed: dict[str, None] = {}
@@ -149,6 +155,13 @@ class Triage:
             return
         heard[told.source, told.id] = Heard(told.source, told.id, told.total)
         self.counts[told.source] = self.counts.get(told.source, 0) + news
+        self._place(view, told, news, changed)
+        burst = self._bursts.take(told, news)
+        if burst is not None:
+            self._fold(view, burst, changed, heard)
+
+    def _place(self, view: View, told: Signal, news: int, changed: dict[str, None]) -> None:
+        """Put a signal into its incident, which may be a new one, or aside where it opens none."""
         things = things_of(view, told.subject, self._pods)
         near = neighbours(view, things)
         home = home_of(self._candidates(told, things, near), told, things, near)
@@ -261,5 +274,5 @@ def _drained(queue: deque[T]) -> Iterator[T]:
         yield queue.popleft()
 
 
-TRIAGE_KINDS: Final[frozenset[type[Kind]]] = frozenset((*NOTICES, *BESIDE, *READS, Incident))
+TRIAGE_KINDS: Final[frozenset[type[Kind]]] = frozenset((*NOTICES, *BESIDE, *READS, *OF_VAULTS, Incident))
 """What triage follows beside the kinds of the checks."""
