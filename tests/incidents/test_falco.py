@@ -18,12 +18,15 @@ import pytest
 from tests.incidents.telling import Desk, counted
 from tests.incidents.test_wire import FALCO
 from ztui.clock import ManualClock
+from ztui.core import Core
 from ztui.errors import SettingsError
 from ztui.health import Freshness
 from ztui.kinds.alert import FalcoLine
 from ztui.kinds.incident import Signal
+from ztui.settings import Settings
 from ztui.sources import falco
 from ztui.sources.falco import BURST, LIMIT_BYTES, RATE, FalcoDoor, listening
+from ztui.sources.target import Target
 from ztui.store import Event, Put
 
 SIDEKICK: dict[str, Any] = {**FALCO, "uuid": "1b0b8f5c-8b1d-4e0f-9f43-1d0f2a3b4c5d", "time": "2026-01-05T09:00:03.74660904Z"}
@@ -204,3 +207,32 @@ async def test_a_port_that_is_taken_is_said() -> None:
         running.cancel()
         with suppress(asyncio.CancelledError):
             await running
+
+
+async def test_a_core_that_looks_for_incidents_opens_the_door_and_shows_it() -> None:
+    def nowhere() -> Target:
+        raise SettingsError("no cluster")
+
+    core = Core(Settings(falco_listen="127.0.0.1:0"), nowhere, cards={}, triage=True)
+    async with core.open(), aiohttp.ClientSession() as client:
+        async for frame in core.frames():
+            if any(link.name == "falco" and link.freshness is Freshness.LIVE for link in frame.sides):
+                break
+            core.retry()
+        [link] = core.frame.sides
+        async with client.post(link.address, json=SIDEKICK) as answer:
+            assert answer.status == 200
+        assert core.triage is not None
+        assert [item.rule for item in core.triage._coming] == ["Write below binary dir"]
+
+
+async def test_nobody_listens_where_the_settings_do_not_say_so() -> None:
+    def nowhere() -> Target:
+        raise SettingsError("no cluster")
+
+    core = Core(Settings(), nowhere, cards={}, triage=True)
+    async with core.open():
+        async for frame in core.frames():
+            if frame.problem is not None:
+                break
+        assert core.frame.sides == ()

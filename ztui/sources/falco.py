@@ -82,7 +82,7 @@ class FalcoDoor:
             self.tried.set()
             return
         while True:
-            server = web.Server(self._answer, access_log=None)  # type: ignore[arg-type]  # a coroutine is what it takes
+            server = web.Server(self._answer, access_log=None)
             runner = web.ServerRunner(server, shutdown_timeout=0.1)
             try:
                 await runner.setup()
