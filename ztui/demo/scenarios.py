@@ -19,6 +19,7 @@ CHAPTERS: dict[str, tuple[str, ...]] = {
     "hosted": STORY,
     "kubernetes": STORY,
     "incident": (*STORY, "logs.yaml"),
+    "restricted": STORY,
     "empty": ("platform.yaml", "operators.yaml", "people.yaml"),
 }
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -30,6 +31,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
 SOUND_VAULT = frozenset({"phase2", "phase4"})
 ATTACKED = frozenset({"incident"})
 """Scenarios in which an attack unfolds while somebody looks."""
+USERS = {"restricted": "ana"}
+"""Whose kubeconfig a scenario hands out, where that is not the administrator's: hers shows two namespaces."""
 NAMES = tuple(sorted({*CHAPTERS, *LAYERS}))
 
 

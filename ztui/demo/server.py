@@ -55,7 +55,7 @@ class DemoServer:
         vault_socket: socket.socket | None = None,
         controllers: bool = True,
     ) -> None:
-        self.vault = DemoVault(vault_socket, sound=scenario in scenarios.SOUND_VAULT)
+        self.vault = DemoVault(vault_socket, sound=scenario in scenarios.SOUND_VAULT, narrow=scenario in scenarios.USERS)
         self.cluster = new_cluster(seed)
         self.chronicle = Chronicle()
         self.attack: Attack | None = None
@@ -122,8 +122,12 @@ class DemoServer:
         """A bearer token for a user of the demo: admin, viewer, ana, nobody, or any other user name."""
         return self.cluster.identities.token(user)
 
-    def kubeconfig(self, user: str = "admin") -> str:
-        """A kubeconfig (JSON, hence YAML) with one context, `demo`, and the certificate authority inline."""
+    def kubeconfig(self, user: str = "") -> str:
+        """A kubeconfig (JSON, hence YAML) with one context, `demo`, and the certificate authority inline.
+
+        It is that of the scenario's user where none is named.
+        """
+        user = user or scenarios.USERS.get(self._scenario, "admin")
         authority = base64.b64encode(self.ca_pem.encode()).decode()
         content = {
             "apiVersion": "v1",
@@ -146,7 +150,7 @@ class DemoServer:
                 file.write(text)
         return authority, token
 
-    def write_kubeconfig(self, path: Path, user: str = "admin") -> Path:
+    def write_kubeconfig(self, path: Path, user: str = "") -> Path:
         """Writes the kubeconfig, readable by its owner only."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -249,10 +253,10 @@ class DemoThread:
         """See DemoServer.token."""
         return self.server.token(user)
 
-    def kubeconfig(self, user: str = "admin") -> str:
+    def kubeconfig(self, user: str = "") -> str:
         """See DemoServer.kubeconfig."""
         return self.server.kubeconfig(user)
 
-    def write_kubeconfig(self, path: Path, user: str = "admin") -> Path:
+    def write_kubeconfig(self, path: Path, user: str = "") -> Path:
         """See DemoServer.write_kubeconfig."""
         return self.server.write_kubeconfig(path, user)

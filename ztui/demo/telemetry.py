@@ -19,6 +19,7 @@ from aiohttp import web
 from ztui.demo.answers import ApiError, Obj
 from ztui.demo.attack import Chronicle
 from ztui.demo.cluster import Cluster
+from ztui.demo.rbac import Ask
 
 Series = tuple[dict[str, str], float]
 _POLICY = "connection_security_policy"
@@ -131,12 +132,15 @@ class Telemetry:
         return base64.b64decode(found["data"]["alertmanager.yaml"]).decode() if found else _SHIPPED
 
     def _refusal(self, request: web.Request) -> web.Response | None:
-        """Who is nobody is turned away; the rest may look."""
+        """Who is nobody is turned away, and who may not see all namespaces: so the proxy before the real ones decides."""
         try:
             user = self._cluster.identities.authenticate(request.headers.get("Authorization", ""))
         except ApiError:
             return web.Response(status=401)
-        return web.Response(status=401) if user.name == "system:anonymous" else None
+        if user.name == "system:anonymous":
+            return web.Response(status=401)
+        allowed = self._cluster.authorizer.allows(user, Ask("get", "", "namespaces"))
+        return None if allowed else web.Response(status=403)
 
     def series(self, query: str) -> Iterator[Series]:
         """The answer to one query. In the story every caller has a name."""

@@ -52,12 +52,25 @@ class VaultFaults:
         self.__init__()  # type: ignore[misc]  # the defaults are the good behaviour
 
 
+_OWN = frozenset({"auth/token/lookup-self", "auth/token/renew-self", "sys/capabilities-self"})
+"""What Vault's `default` policy lets every token do."""
+
+
 class DemoVault:
-    """The server. `requests` records method, path and whether a token came along, `spaces` the namespace of each."""
+    """The server. `requests` records method, path and whether a token came along, `spaces` the namespace of each.
+
+    Its token is that of somebody without a policy where it is `narrow`.
+    """
 
     def __init__(
-        self, listening: socket.socket | None = None, *, now: Callable[[], float] = time.time, sound: bool = False
+        self,
+        listening: socket.socket | None = None,
+        *,
+        now: Callable[[], float] = time.time,
+        sound: bool = False,
+        narrow: bool = False,
     ) -> None:
+        self._narrow = narrow
         self._listening = listening
         self.token = f"hvs.{secrets.token_urlsafe(24)}"
         self.url = ""
@@ -67,6 +80,9 @@ class DemoVault:
         self.story: dict[str, Any] = story(now)
         if sound:
             mend(self.story, now())
+        if narrow:
+            own = self.story["auth/token/lookup-self"]
+            self.story["auth/token/lookup-self"] = {**own, "display_name": "ana", "policies": ["default"]}
         self._runner: web.AppRunner | None = None
         self._open: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
 
@@ -124,7 +140,8 @@ class DemoVault:
             return self._state(path)
         if self.faults.status not in {200, 473}:
             return 503, {"errors": ["Vault is sealed"]}
-        if token != self.token or self.faults.is_expired or path in self.faults.denied:
+        refused = token != self.token or self.faults.is_expired or path in self.faults.denied
+        if refused or (self._narrow and path not in _OWN):
             return 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
         if "/data/" in f"{path}/" or "/subkeys/" in f"{path}/":
             return 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
