@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
+from ztui.checks.base import Check, CheckId, Status
 from ztui.core import Core
-from ztui.errors import ZtuiError
+from ztui.errors import ConnectError, ZtuiError
 from ztui.fatal import say
 from ztui.frame import Frame
 from ztui.kinds.base import Kind
 from ztui.settings import Settings
-from ztui.targets import target_finder
+from ztui.targets import Finder, records_folder, target_finder
 from ztui.text import clean
+from ztui.words import gap_text
+
+EXIT_NOT_ASSESSED: Final = 3
 
 
 def settled(make: Callable[[], Core], wait_s: float, *, quiet: bool) -> Frame:
@@ -74,3 +80,56 @@ def read(found: argparse.Namespace, settings: Settings, kinds: frozenset[type[Ki
     if problem is not None:
         raise problem
     return frame
+
+
+def own_core(
+    settings: Settings,
+    find: Finder,
+    cards: Mapping[CheckId, Check] | None = None,
+    also: frozenset[type[Kind]] = frozenset(),
+) -> Core:
+    """A core with the records of this user; somebody at a terminal can log in to a Vault."""
+    return Core(settings, find, cards=cards, also=also, state=records_folder(settings, os.environ), show=shows_login())
+
+
+def shows_login() -> Callable[[str, str], None] | None:
+    """Shows where to log in to a Vault; None where nobody would see it."""
+    return _show_login if sys.stdin.isatty() and sys.stderr.isatty() else None
+
+
+def _show_login(name: str, address: str) -> None:
+    say(f"The Vault {clean(name)} wants a login in a browser (--wait says for how long):\n  {clean(address, limit=len(address))}")
+
+
+def assess(
+    found: argparse.Namespace, settings: Settings, cards: Mapping[CheckId, Check], also: frozenset[type[Kind]] = frozenset()
+) -> Frame:
+    """Read and judge once, reading these kinds besides."""
+    with target_finder(found, settings) as (finder, mine):
+        return settled(lambda: own_core(mine, finder, cards, also), mine.wait_s, quiet=not sys.stderr.isatty())
+
+
+def is_judged(frame: Frame) -> bool:
+    """Whether at least one check has a verdict."""
+    none = {Status.UNKNOWN, Status.ERROR}
+    return frame.board is not None and any(item.status not in none for item in frame.board.verdicts.values())
+
+
+def not_assessed(frame: Frame) -> int:
+    """Say on stderr why not one check could be judged; returns the exit status."""
+    problem = frame.problem or (frame.health.problem if frame.health else None)
+    if problem is None and frame.board is not None:
+        gaps = dict.fromkeys(gap_text(gap) for item in frame.board.verdicts.values() for _, gap in item.gaps)
+        why = "; ".join(list(gaps)[:5])
+        problem = ConnectError("not one check could be judged", why=why, next="`ztui roles viewer` prints the rights needed")
+    sys.stderr.write(f"ztui: {problem}\n")
+    return EXIT_NOT_ASSESSED
+
+
+def warn_unreadable(frame: Frame) -> None:
+    """Say on stderr what of the connection and of our own records was wrong."""
+    problem = frame.health.problem if frame.health else None
+    notes = [str(problem)] if problem is not None else []
+    notes += [*frame.notes, *(f"the record {name} covers nothing" for name in (frame.board.idle if frame.board else ()))]
+    for note in notes:
+        sys.stderr.write(f"ztui: {note}\n")

@@ -12,27 +12,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ztui import __version__, report, roles
-from ztui.checks.base import Check, CheckId, Status, catalogue
+from ztui.checks.base import Check, CheckId, catalogue
 from ztui.checks.rows import row
 from ztui.core import Core
-from ztui.errors import ConnectError, SettingsError, ZtuiError
+from ztui.errors import SettingsError, ZtuiError
 from ztui.explain import explanation
-from ztui.fatal import say
 from ztui.formats.junit import as_junit
 from ztui.formats.page import as_html
 from ztui.formats.sarif import as_sarif
 from ztui.formats.sheet import as_csv
 from ztui.frame import Frame
-from ztui.kinds.base import Kind
-from ztui.kinds.workload import Namespace
 from ztui.panes.health import side_words, vault_words
-from ztui.printing import as_columns, as_data, as_json, out
+from ztui.paneverbs import admission, blast, bundle, can_reach, identity, ladder, mtls, who_can
+from ztui.printing import as_json, out
 from ztui.settings import Settings, cache_dir, config_path, settings_schema, state_dir
-from ztui.settling import read, settled
-from ztui.targets import Finder, records_folder, target_finder
+from ztui.settling import assess, is_judged, not_assessed, own_core, settled, shows_login, warn_unreadable
+from ztui.targets import records_folder, target_finder
 from ztui.text import clean
-from ztui.view import View
-from ztui.words import gap_text
 
 if TYPE_CHECKING:
     from ztui.kinds.vault import VaultMount
@@ -40,7 +36,6 @@ if TYPE_CHECKING:
 
 EXIT_THRESHOLD: Final = 1
 EXIT_USAGE: Final = 2
-EXIT_NOT_ASSESSED: Final = 3
 BASELINE_LIMIT_BYTES: Final = 256 * 1024 * 1024
 
 
@@ -51,11 +46,11 @@ def check(found: argparse.Namespace, settings: Settings) -> int:
     if found.watch:
         return _watch(found, settings, scope)
     # All checks, whatever part of the report is asked for: a row is judged by all of its checks.
-    frame = _assess(found, settings, catalogue())
-    if not _judged(frame):
-        return _not_assessed(frame)
+    frame = assess(found, settings, catalogue())
+    if not is_judged(frame):
+        return not_assessed(frame)
     out(report.as_plain(frame, catalogue(), scope) if settings.plain else _formatted(frame, scope, found.output))
-    _warn_unreadable(frame)
+    warn_unreadable(frame)
     if found.fail_under is not None and frame.board is not None and frame.board.phase < found.fail_under:
         return EXIT_THRESHOLD
     return EXIT_THRESHOLD if known is not None and _tell_new(frame, scope, known) else 0
@@ -108,22 +103,6 @@ def explain(found: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def who_can(found: argparse.Namespace, settings: Settings) -> int:
-    """Print who may do something, and by which path."""
-    from ztui.whocan import KINDS, STEPS, answer  # noqa: PLC0415  only this verb needs it
-
-    kinds = KINDS | STEPS if found.steps else KINDS
-    frame = read(found, settings, kinds)
-    text, complete = answer(
-        frame.state, found.verb, found.resource, found.name, settings.namespace, found.output, steps=found.steps
-    )
-    out(text)
-    if not complete:
-        sys.stderr.write("ztui: not everything that grants rights could be read: there may be more\n")
-        return EXIT_NOT_ASSESSED
-    return 0
-
-
 def fix(found: argparse.Namespace, settings: Settings) -> int:
     """Print what would mend a finding and what that would do; with ``--apply`` ask, and do it."""
     from ztui.fixing import run  # noqa: PLC0415  only this verb needs it
@@ -157,97 +136,16 @@ def node(found: argparse.Namespace, settings: Settings) -> int:
         return asyncio.run(ask(Core(mine, finder, cards={}, also=frozenset({Node})), mine.wait_s))
 
 
-def can_reach(found: argparse.Namespace, settings: Settings) -> int:
-    """Print whether one end may talk to another, and what decides on each side."""
-    from ztui.canreach import KINDS, answer  # noqa: PLC0415  only this verb needs it
-    from ztui.engines.reachask import NoSuchEndError  # noqa: PLC0415  the same
-    from ztui.panes.reach import split_question  # noqa: PLC0415  the same
-
-    src, dst, port = split_question(f"{found.src} {found.dst} {found.port}") or (found.src, found.dst, found.port)
-    frame = read(found, settings, KINDS)
-    try:
-        text, known = answer(frame.state, src, dst, port, settings.namespace or "", found.output)
-    except NoSuchEndError as error:
-        raise SettingsError(clean(str(error), limit=300), where="ztui can-reach", next="NAMESPACE/WORKLOAD names one") from error
-    out(text)
-    return 0 if known else EXIT_NOT_ASSESSED
-
-
-def admission(found: argparse.Namespace, settings: Settings) -> int:
-    """Print what looks at requests before they are stored."""
-    from ztui.engines.admission import ADMISSION, ADMISSION_WHERE_SERVED  # noqa: PLC0415  only this verb needs it
-    from ztui.panes.admission import TITLES_ON_SHELL, admission_lines, document  # noqa: PLC0415  the same
-
-    view = View(read(found, settings, frozenset((*ADMISSION, *ADMISSION_WHERE_SERVED))).state)
-    place = found.place or settings.namespace or ""
-    if place and view.get(Namespace, place) is None and view.gap(Namespace) is None:
-        msg = f"there is no namespace {place}"
-        raise SettingsError(msg, where="ztui admission")
-    told = document(view, place)
-    rows = [[cell.text.strip() for cell in line.cells] for line in admission_lines(view, place)]
-    out(as_columns(TITLES_ON_SHELL, rows) if found.output == "table" else as_data(told, found.output))
-    return EXIT_NOT_ASSESSED if any(item["served"] for item in told["unseen"]) else 0
-
-
-def ladder(found: argparse.Namespace, settings: Settings) -> int:
-    """Print how far each namespace has come from learning to enforcing."""
-    from ztui.engines.ladder import LADDER, LADDER_WHERE_SERVED  # noqa: PLC0415  only this verb needs it
-    from ztui.engines.ladder import ladder as standings  # noqa: PLC0415  the same
-    from ztui.panes.ladder import TITLES, document, ladder_lines  # noqa: PLC0415  the same
-
-    view = View(read(found, settings, frozenset((*LADDER, *LADDER_WHERE_SERVED))).state)
-    place = found.place or settings.namespace or ""
-    if place and view.get(Namespace, place) is None and view.gap(Namespace) is None:
-        msg = f"there is no namespace {place}"
-        raise SettingsError(msg, where="ztui ladder")
-    told = view.derive(standings, place)
-    rows = [[cell.text.strip() for cell in line.cells] for line in ladder_lines(told)]
-    data = {"schema": "ztui.ladder", "version": 1, "namespace": clean(place), "standings": document(told)}
-    out(as_columns((*TITLES, "why"), rows) if found.output == "table" else as_data(data, found.output))
-    return EXIT_NOT_ASSESSED if any(item.stage == "unknown" for item in told) else 0
-
-
-def blast(found: argparse.Namespace, settings: Settings) -> int:
-    """Print everything that one workload, account, node or user can touch, and what can touch it."""
-    from ztui.capturing import blast as run  # noqa: PLC0415  only this verb needs it
-    from ztui.engines.plaintext import SEEN_CALLS  # noqa: PLC0415  the same
-
-    frame = _assess(found, settings, catalogue(), frozenset(SEEN_CALLS))
-    if not _judged(frame):
-        return _not_assessed(frame)
-    text, complete = run(frame, found.target, settings, found.output)
-    out(text)
-    _warn_unreadable(frame)
-    return 0 if complete else EXIT_NOT_ASSESSED
-
-
-def bundle(found: argparse.Namespace, settings: Settings) -> int:
-    """Capture evidence into a file, or show what is in one."""
-    from ztui.capturing import run, show  # noqa: PLC0415  only this verb needs it
-
-    if found.show is not None:
-        text, status = show(found.show, found.page)
-        out(text)
-        return status
-    if not found.target or found.page:
-        msg = "a bundle is of something" if not found.target else "--page belongs to --show"
-        raise SettingsError(msg, where="ztui bundle", next="Name it as in deployment/shop/api, or --show FILE")
-    with target_finder(found, settings) as (finder, mine):
-        text, status = run(found.target, found.output, mine, finder)
-    out(text)
-    return status
-
-
 def waive(found: argparse.Namespace, settings: Settings) -> int:
     """Accept a finding for a time, list what is accepted, or take it back."""
     from ztui.records import Records  # noqa: PLC0415  only this verb writes them
     from ztui.waive import covered, listed, new_waiver, told  # noqa: PLC0415  the same
 
     card = _card(found.id) if found.id not in {"list", "drop"} else None
-    frame = _assess(found, settings, catalogue())
+    frame = assess(found, settings, catalogue())
     health, board, now = frame.health, frame.board, frame.state.now
     if health is None or board is None or health.problem is not None:
-        return _not_assessed(frame)
+        return not_assessed(frame)
     folder = records_folder(settings, os.environ)
     if folder is None:
         msg = "the demo keeps nothing"
@@ -302,44 +200,14 @@ def guide(found: argparse.Namespace, settings: Settings) -> int:
     from ztui.guide.procedures import names_of  # noqa: PLC0415  the same
     from ztui.guide.route import route, skipped_in  # noqa: PLC0415  the same
 
-    frame = _assess(found, settings, catalogue())
+    frame = assess(found, settings, catalogue())
     board = frame.board
-    if board is None or not _judged(frame):
-        return _not_assessed(frame)
+    if board is None or not is_judged(frame):
+        return not_assessed(frame)
     goal = found.to if found.to is not None else (4 if found.export else min(board.phase + 1, 4))
     stops = route(board, catalogue(), to=goal, skipped=skipped_in(frame.state))
     write = {"md": runbook.as_markdown, "html": runbook.as_html, None: runbook.as_text}[found.export]
     out(write(board, catalogue(), stops, goal, names_of(frame.health)))
-    return 0
-
-
-def identity(found: argparse.Namespace, settings: Settings) -> int:
-    """Print who each workload is, or the whole chain of one; or the users and groups."""
-    from ztui import answers  # noqa: PLC0415  only this verb needs it
-
-    return _answered(found, settings, answers.users if found.users else answers.identity)
-
-
-def mtls(found: argparse.Namespace, settings: Settings) -> int:
-    """Print what each port accepts, or everything about the ports of one workload."""
-    from ztui import answers  # noqa: PLC0415  only this verb needs it
-    from ztui.engines.plaintext import SEEN_CALLS  # noqa: PLC0415  the same
-
-    return _answered(found, settings, answers.mtls, also=frozenset(SEEN_CALLS))
-
-
-def _answered(
-    found: argparse.Namespace,
-    settings: Settings,
-    answer: Callable[[Frame, str | None, str | None, str], str],
-    also: frozenset[type[Kind]] = frozenset(),
-) -> int:
-    """Assess once, reading these kinds besides, and print what a pane says."""
-    frame = _assess(found, settings, catalogue(), also)
-    if not _judged(frame):
-        return _not_assessed(frame)
-    out(answer(frame, found.workload, settings.namespace, found.output))
-    _warn_unreadable(frame)
     return 0
 
 
@@ -387,7 +255,7 @@ async def _mounts(target: VaultTarget, settings: Settings) -> list[tuple[str, li
     from ztui.clock import SystemClock  # noqa: PLC0415  only this verb needs them
     from ztui.sources.vault import read_mounts  # noqa: PLC0415  as above
 
-    return await read_mounts(target, SystemClock(), settings.request_timeout_s, show=_shows())
+    return await read_mounts(target, SystemClock(), settings.request_timeout_s, show=shows_login())
 
 
 def demo(found: argparse.Namespace, settings: Settings) -> int:
@@ -436,7 +304,7 @@ def info(found: argparse.Namespace, settings: Settings) -> int:
     ]
     try:
         with target_finder(found, settings) as (finder, mine):
-            frame = settled(lambda: _core(mine, finder), mine.wait_s, quiet=True)
+            frame = settled(lambda: own_core(mine, finder), mine.wait_s, quiet=True)
         lines += _connection_lines(frame) + _vault_lines(frame) + _side_lines(frame)
     except ZtuiError as error:
         lines.append(f"cluster    {error}")
@@ -492,44 +360,18 @@ VERBS: Final[dict[str, Callable[[argparse.Namespace, Settings], int]]] = {
 }
 
 
-def _core(
-    settings: Settings,
-    find: Finder,
-    cards: Mapping[CheckId, Check] | None = None,
-    also: frozenset[type[Kind]] = frozenset(),
-) -> Core:
-    """A core with the records of this user; somebody at a terminal can log in to a Vault."""
-    return Core(settings, find, cards=cards, also=also, state=records_folder(settings, os.environ), show=_shows())
-
-
-def _shows() -> Callable[[str, str], None] | None:
-    """Shows where to log in to a Vault; None where nobody would see it."""
-    return _show_login if sys.stdin.isatty() and sys.stderr.isatty() else None
-
-
-def _show_login(name: str, address: str) -> None:
-    say(f"The Vault {clean(name)} wants a login in a browser (--wait says for how long):\n  {clean(address, limit=len(address))}")
-
-
-def _assess(
-    found: argparse.Namespace, settings: Settings, cards: Mapping[CheckId, Check], also: frozenset[type[Kind]] = frozenset()
-) -> Frame:
-    with target_finder(found, settings) as (finder, mine):
-        return settled(lambda: _core(mine, finder, cards, also), mine.wait_s, quiet=not sys.stderr.isatty())
-
-
 def _watch(found: argparse.Namespace, settings: Settings, scope: report.Scope) -> int:
     """Assess, then print a line for each verdict that changes, until somebody ends it."""
     with target_finder(found, settings) as (finder, mine):
         settled(lambda: Core(mine, finder, cards={}), mine.wait_s, quiet=True)  # asks for a login program's yes, if need be
-        return asyncio.run(_changes(_core(mine, finder), mine.wait_s, scope, as_json=found.output == "json"))
+        return asyncio.run(_changes(own_core(mine, finder), mine.wait_s, scope, as_json=found.output == "json"))
 
 
 async def _changes(core: Core, wait_s: float, scope: report.Scope, *, as_json: bool) -> int:
     async with core.open():
         frame = await core.settled(wait_s)
-        if frame.board is None or not _judged(frame):
-            return _not_assessed(frame)
+        if frame.board is None or not is_judged(frame):
+            return not_assessed(frame)
         sys.stderr.write(f"{report.headline(frame.board, scope.namespace)}\n")
         before = frame.board
         async for frame in core.frames():
@@ -572,30 +414,6 @@ def _writes(glyph: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _judged(frame: Frame) -> bool:
-    """Whether at least one check has a verdict."""
-    none = {Status.UNKNOWN, Status.ERROR}
-    return frame.board is not None and any(item.status not in none for item in frame.board.verdicts.values())
-
-
-def _not_assessed(frame: Frame) -> int:
-    problem = frame.problem or (frame.health.problem if frame.health else None)
-    if problem is None and frame.board is not None:
-        gaps = dict.fromkeys(gap_text(gap) for item in frame.board.verdicts.values() for _, gap in item.gaps)
-        why = "; ".join(list(gaps)[:5])
-        problem = ConnectError("not one check could be judged", why=why, next="`ztui roles viewer` prints the rights needed")
-    sys.stderr.write(f"ztui: {problem}\n")
-    return EXIT_NOT_ASSESSED
-
-
-def _warn_unreadable(frame: Frame) -> None:
-    problem = frame.health.problem if frame.health else None
-    notes = [str(problem)] if problem is not None else []
-    notes += [*frame.notes, *(f"the record {name} covers nothing" for name in (frame.board.idle if frame.board else ()))]
-    for note in notes:
-        sys.stderr.write(f"ztui: {note}\n")
 
 
 def _vault_lines(frame: Frame) -> list[str]:

@@ -6,6 +6,7 @@ All on the console as a program against 10,000 pods, but for the standstill: tha
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
 from pathlib import Path
@@ -93,6 +94,7 @@ def test_bytes_of_a_changed_row(busy: KubeServer, home: dict[str, str]) -> None:
 
 
 async def test_standstill_while_everything_is_read(busy: KubeServer) -> None:
+    gc.set_threshold(10_000, 10, 10)  # as the program does
     settings = Settings(kubeconfig=str(busy.kubeconfig()))
     app = ZtuiApp(settings, finder(settings))
     late: list[float] = []
