@@ -13,7 +13,7 @@ from widgets.lines import LineChosen
 from ztui.errors import ZtuiError
 from ztui.frame import Frame
 from ztui.panes.base import Line, cell
-from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, has_evidence, key_of, measures_of
+from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, fused_in, has_evidence, key_of, measures_of
 from ztui.recipes.base import recipes
 
 
@@ -60,7 +60,10 @@ class ContainScreen(OfIncident, LinesScreen):
     def lines(self) -> Sequence[Line]:
         """The evidence, then each measure."""
         found = self.found()
-        return contain_lines(self.answer or (), found, self._done, self._skipped) if found is not None else ()
+        if found is None:
+            return ()
+        state = self.ztui.frame.state
+        return contain_lines(self.answer or (), found, self._done, self._skipped, state.now, fused_in(state))
 
     def headline(self) -> Sequence[Line]:
         """What it is about, and what would be pressed now."""

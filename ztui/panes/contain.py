@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 import msgspec
 
 from ztui.kinds.base import Ref
 from ztui.kinds.incident import Incident
+from ztui.kinds.workload import Job
 from ztui.panes.base import Line, Tone, cell, prose
+from ztui.panes.incidents import span
 from ztui.recipes.base import Note, recipes
 from ztui.recipes.contain import Measure, containment
+from ztui.recipes.fuse import PREFIX
 from ztui.redact import redact
 from ztui.text import Clean, clean
-from ztui.view import View
+from ztui.view import State, View
 
 TITLES: Final = ("", "step", "what", "on", "why")
 EVIDENCE: Final = "evidence"
@@ -25,6 +28,8 @@ KEPT: Final = "evidence kept in "
 """How the note of a captured bundle begins."""
 
 THINGS: Final = 5
+LONG: Final = timedelta(hours=1)
+"""How long a measure stands until it is asked whether it is still wanted."""
 _PEOPLE: Final = 3
 _TONES: Final[Mapping[str, Tone]] = {"safe": "plain", "disruptive": "warn", "destructive": "fail"}
 
@@ -51,20 +56,39 @@ def measures_of(view: View, name: str) -> tuple[Measure, ...]:
     return tuple(told.values())
 
 
+def fused_in(state: State) -> frozenset[str]:
+    """The namespaces that hold a fuse."""
+    held = state.objects.get(Job, {})
+    return frozenset(place for place, part in held.items() if any(name.startswith(PREFIX) for name in part))
+
+
 def key_of(item: Measure) -> str:
     """The key of its line."""
     return f"{item.recipe}:{item.on}"
 
 
-def is_done(item: Measure, done: Iterable[Done], since: datetime) -> bool:
-    """Whether it was done since then, to this object or beside it."""
-    return any(one.recipe == item.recipe and one.namespace == item.on.namespace and one.at >= since for one in done)
+def done_at(item: Measure, done: Iterable[Done], since: datetime) -> datetime | None:
+    """When it was done, to this object or beside it, the last time since then; ``None`` where it was not."""
+    mine = (one.at for one in done if one.recipe == item.recipe and one.namespace == item.on.namespace and one.at >= since)
+    return max(mine, default=None)
+
+
+def reminder(at: datetime, now: datetime, *, fused: bool) -> str:
+    """What stands since when, and what ends it: nothing but a person, unless the cluster holds a fuse for it."""
+    ends = "its fuse ends it in the cluster" if fused else "nothing ends it by itself: J, then U, takes it back"
+    late = " still wanted?" if now - at >= LONG and not fused else ""
+    return f"done {at:%H:%M:%S} UTC, {span(now - at)} ago;{late} {ends}"
 
 
 def contain_lines(
-    measures: Iterable[Measure], incident: Incident, done: Iterable[Done], skipped: frozenset[str]
+    measures: Iterable[Measure],
+    incident: Incident,
+    done: Iterable[Done],
+    skipped: frozenset[str],
+    now: datetime,
+    fused: frozenset[str] = frozenset(),
 ) -> tuple[Line, ...]:
-    """The evidence, then each measure."""
+    """The evidence, then each measure. ``fused`` are the namespaces in which the cluster itself ends what was made."""
     changes, cards = tuple(done), recipes()
     kept = has_evidence(incident)
     first = (
@@ -77,22 +101,23 @@ def contain_lines(
     lines = [Line(EVIDENCE, first, ref=incident.things[0] if incident.things else None)]
     for number, item in enumerate(measures, 2):
         key, card = key_of(item), cards.get(item.recipe)
-        made, skips = is_done(item, changes, incident.opened), key in skipped
+        made, skips = done_at(item, changes, incident.opened), key in skipped
+        told = reminder(made, now, fused=item.step == "network" and item.on.namespace in fused) if made else words_of(item.why)
         tone: Tone = "dim" if skips or not item.works else _TONES.get(card.risk_class, "plain") if card else "dim"
-        glyph = "✔" if made else "–" if skips or not item.works else str(number)
+        glyph = "✔" if made is not None else "–" if skips or not item.works else str(number)
         lines.append(
             Line(
                 key,
                 (
-                    cell(glyph, "pass" if made else "dim" if skips or not item.works else "accent"),
+                    cell(glyph, "pass" if made is not None else "dim" if skips or not item.works else "accent"),
                     cell(item.step, "dim" if skips else "plain"),
                     cell(card.title if card is not None else item.recipe, tone),
                     cell(str(item.on), "dim" if skips else "plain"),
-                    prose(("skipped: " if skips else "") + words_of(item.why), "dim" if skips or not item.works else "plain"),
+                    prose(("skipped: " if skips else "") + told, "dim" if skips or not item.works else "plain"),
                 ),
                 ref=item.on,
                 namespace=item.on.namespace,
-                status="done" if made else "skipped" if skips else "open" if item.works else "nothing to do",
+                status="done" if made is not None else "skipped" if skips else "open" if item.works else "nothing to do",
             )
         )
     return tuple(lines)
