@@ -54,9 +54,10 @@ def can_reach(found: argparse.Namespace, settings: Settings) -> int:
 def admission(found: argparse.Namespace, settings: Settings) -> int:
     """Print what looks at requests before they are stored."""
     from ztui.engines.admission import ADMISSION, ADMISSION_WHERE_SERVED  # noqa: PLC0415  only this verb needs it
+    from ztui.engines.policyreports import REPORTED_BY  # noqa: PLC0415  the same
     from ztui.panes.admission import TITLES_ON_SHELL, admission_lines, document  # noqa: PLC0415  the same
 
-    view = View(read(found, settings, frozenset((*ADMISSION, *ADMISSION_WHERE_SERVED))).state)
+    view = View(read(found, settings, frozenset((*ADMISSION, *ADMISSION_WHERE_SERVED, *REPORTED_BY))).state)
     place = found.place or settings.namespace or ""
     if place and view.get(Namespace, place) is None and view.gap(Namespace) is None:
         msg = f"there is no namespace {place}"

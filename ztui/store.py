@@ -13,6 +13,8 @@ from typing import Final
 import msgspec
 
 from ztui.kinds.base import Kind, Malformed
+from ztui.kinds.notice import Passing, ReportCount
+from ztui.tally import Tally
 from ztui.view import EVERYWHERE, GAP, LOADING, NOW, SOMEWHERE, Gap, Gaps, Key, Partition, State, Why
 
 At = tuple[str, str]
@@ -79,6 +81,7 @@ class Store:
         self._lost: dict[type[Kind], Gap] = {}
         self._touched: set[Key] = set()
         self._state = State()
+        self._tally = Tally()
 
     @property
     def state(self) -> State:
@@ -88,13 +91,14 @@ class Store:
     @property
     def dirty(self) -> bool:
         """Whether a tick would make a different state."""
-        return bool(self._pending or self._touched)
+        return bool(self._pending or self._touched or self._tally.is_dirty)
 
     def apply(self, event: Event) -> None:
         """Take an event; it shows at the next tick."""
         match event:
-            case Put(obj) if obj.PASSING:
+            case Put(Passing() as obj):
                 self._mend(type(obj), (obj.metadata.namespace, obj.metadata.name))
+                self._tally.put(obj)
             case Put(obj):
                 at = (obj.metadata.namespace, obj.metadata.name)
                 self._pending.setdefault(type(obj), {})[at] = obj
@@ -102,6 +106,7 @@ class Store:
             case Drop(kind, namespace, name):
                 self._pending.setdefault(kind, {})[namespace, name] = GONE
                 self._mend(kind, (namespace, name))
+                self._tally.drop(kind, (namespace, name))
             case Whole(kind, keep, scope):
                 self._sweep(kind, keep, scope)
                 self._set_gap(kind, scope, None)
@@ -114,6 +119,7 @@ class Store:
             case Broken(kind, what):
                 at = (what.namespace, what.name)
                 self._broken.setdefault(kind, {})[at] = what.why
+                self._tally.drop(kind, at)
                 self._pending.setdefault(kind, {})[at] = GONE
                 self._touch_gap(kind, _place(kind, what.namespace))
 
@@ -122,6 +128,8 @@ class Store:
         before = self._state
         objects = dict(before.objects)
         touched = set(self._touched)
+        if self._tally.is_dirty:
+            self._pending[ReportCount] = self._tally.take()
         for kind, changes in self._pending.items():
             objects[kind] = _folded(kind, objects.get(kind, {}), changes, touched)
         if now.replace(second=0, microsecond=0) != before.now.replace(second=0, microsecond=0):
@@ -164,6 +172,7 @@ class Store:
             self._touch_gap(kind, _place(kind, at[0]))
 
     def _sweep(self, kind: type[Kind], keep: frozenset[At], scope: str) -> None:
+        self._tally.sweep(kind, keep, scope)
         pending = self._pending.setdefault(kind, {})
         for namespace, part in self._state.objects.get(kind, {}).items():
             if scope in {EVERYWHERE, namespace}:

@@ -337,3 +337,54 @@ def test_without_namespaces_nobody_knows_who_asks_for_signatures_and_nothing_is_
     assert found.mode == "unknown"
     lines = admission_lines(view_of([*SPACES, *binding("Deny")], gaps={"Namespace": "stale"}))
     assert next(line for line in lines if line.cells[0].text == "API server").cells[3].text == "2 of ?"
+
+
+def report(name: str, *results: tuple[str, str], namespace: str = "shop") -> dict[str, Any]:
+    told = [{"policy": policy, "result": result} for policy, result in results]
+    return {"kind": "PolicyReport", "metadata": {"name": name, "namespace": namespace}, "results": told}
+
+
+OWNED = {
+    "kind": "ClusterPolicy",
+    "apiVersion": "kyverno.io/v1",
+    "metadata": {"name": "owner"},
+    "spec": {"rules": [{"name": "owner", "match": {"any": [{"resources": {"kinds": ["Pod"]}}]}}]},
+}
+TOLD = (
+    report("a", ("owner", "fail"), ("foreign", "fail")),
+    report("b", ("owner", "pass")),
+    report("c", ("owner", "fail"), namespace="web"),
+)
+
+
+def told_of(name: str, *, namespace: str = "", gaps: dict[str, str] | None = None) -> tuple[str, str]:
+    lines = admission_lines(view_of([*SPACES, OWNED, *TOLD], gaps=gaps or {}), namespace)
+    line = next(line for line in lines if line.cells[1].text == name)
+    return line.cells[5].text.strip(), line.cells[7].text
+
+
+def test_failures_that_reports_tell_of_stand_at_their_policy() -> None:
+    count, says = told_of("owner")
+    assert count == "2"
+    assert "Of 3 results in policy reports 2 are failures." in says
+    assert told_of("owner", namespace="web")[0] == "1"
+    assert told_of("foreign") == ("1", "policy reports tell of foreign, which is no policy of this list: of 1 results 1 failed.")
+
+
+def test_reports_that_could_not_be_read_are_said_and_none_at_all_is_no_line() -> None:
+    found = view_of([*SPACES, OWNED, *TOLD], gaps={"PolicyReport": "forbidden"})
+    keys = [line.key for line in admission_lines(found)]
+    assert "unseen:reports:policy reports" in keys
+    assert document(found, "")["reports"]["policies"] == []
+    assert document(found, "")["reports"]["gap"]
+    absent = dict.fromkeys(("PolicyReport", "ClusterPolicyReport", "Report", "ClusterReport"), "api-absent")
+    assert not any("reports" in line.key for line in admission_lines(view_of([*SPACES, OWNED], gaps=absent)))
+
+
+def test_the_document_counts_by_policy() -> None:
+    found = document(view_of([*SPACES, OWNED, *TOLD]), "")
+    assert {item["policy"]: (item["failed"], item["results"]) for item in found["reports"]["policies"]} == {
+        "foreign": (1, 1),
+        "owner": (2, 3),
+    }
+    assert next(item for item in found["controls"] if item["object"] == "clusterpolicy/owner")["violations"] == 2

@@ -1,7 +1,7 @@
 """What a cluster's API tells in passing: warning events and the reports of policy engines, each as signals.
 
 Source: events.k8s.io/v1; wgpolicyk8s.io/v1beta1 and v1alpha2; openreports.io/v1alpha1. Objects of these kinds go by: the store
-keeps none of them, for a busy cluster has tens of thousands.
+keeps none of them, for a busy cluster has tens of thousands; of reports it keeps counts by policy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,22 @@ EVENT_LEVELS: Final[dict[str, Level]] = {
 }
 """What a reason weighs: a refusal at admission and a node that is gone more than a pod that does not start."""
 
+_FAILED: Final = frozenset({"fail", "error"})
 REPORT_LEVELS: Final[dict[str, Level]] = {"critical": "critical", "high": "high", "medium": "medium"}
+
+
+Share = tuple[str, int, int]
+"""A policy (raw name), how many of its results failed, and how many there are. What was skipped is no result."""
+
+
+class ReportCount(Kind, frozen=True):
+    """What the reports of a namespace (empty: those outside of any) say of one policy, which it is named after."""
+
+    GROUP = "reports"
+    KIND = "ReportCount"
+
+    failed: int = 0
+    total: int = 0
 
 
 class Passing(Kind, frozen=True):
@@ -42,6 +57,10 @@ class Passing(Kind, frozen=True):
     def signals(self) -> Iterator[Signal]:
         """What this object tells."""
         raise NotImplementedError
+
+    def shares(self) -> tuple[Share, ...]:
+        """What this object adds to counts by policy; nothing where it is no report."""
+        return ()
 
 
 class ObjectReference(msgspec.Struct, frozen=True, rename="camel", gc=False):
@@ -126,7 +145,7 @@ class _Report(Passing, frozen=True):
     def signals(self) -> Iterator[Signal]:
         """Each failed result, about each object that it names; a result without a time is as old as its report."""
         for item in self.results or ():
-            if item.result not in {"fail", "error"}:
+            if item.result not in _FAILED:
                 continue
             made = datetime.fromtimestamp(item.timestamp.seconds, UTC) if 0 < item.timestamp.seconds < 2**33 else self.created
             for about in item.resources or ((self.scope,) if self.scope else ()):
@@ -141,6 +160,15 @@ class _Report(Passing, frozen=True):
                         item.message,
                         subject_of(about),
                     )
+
+    def shares(self) -> tuple[Share, ...]:
+        """Results by policy."""
+        found: dict[str, tuple[int, int]] = {}
+        for item in self.results or ():
+            if item.policy and item.result != "skip":
+                failed, total = found.get(item.policy, (0, 0))
+                found[item.policy] = (failed + (item.result in _FAILED), total + 1)
+        return tuple((policy, *found[policy]) for policy in sorted(found))
 
 
 class PolicyReport(_Report, frozen=True):
@@ -181,4 +209,5 @@ class ClusterOpenReport(_Report, frozen=True):
     NAMESPACED = False
 
 
-NOTICES: Final[tuple[type[Passing], ...]] = (WarningEvent, PolicyReport, ClusterPolicyReport, OpenReport, ClusterOpenReport)
+REPORTS: Final[tuple[type[Passing], ...]] = (PolicyReport, ClusterPolicyReport, OpenReport, ClusterOpenReport)
+NOTICES: Final[tuple[type[Passing], ...]] = (WarningEvent, *REPORTS)
