@@ -300,7 +300,8 @@ def _incident(verbs: argparse._SubParsersAction[_Parser]) -> None:
     handover = whats.add_parser("handover", help="one as a note in Markdown, for whoever comes next")
     bundle = whats.add_parser("bundle", help="capture the evidence about one into a file")
     notify = whats.add_parser("notify", help="tell the webhook of the settings (notify_file) of one")
-    for verb in (show, state, note, handover, bundle, notify):
+    respond = whats.add_parser("respond", help="start a pipeline about one; shows it, --apply asks, and starts it")
+    for verb in (show, state, note, handover, bundle, notify, respond):
         verb.add_argument("id", help="the id of an incident, or how it begins")
     state.add_argument("phase", choices=PHASES)
     state.add_argument("words", nargs="*", help="why")
@@ -308,13 +309,15 @@ def _incident(verbs: argparse._SubParsersAction[_Parser]) -> None:
     for verb in (handover, bundle):
         verb.add_argument("--output", dest="output_file", metavar="FILE", help="write it there, for its owner only")
     whole = {"list": listed, "show": show, "state": state, "note": note, "handover": handover, "bundle": bundle}
-    whole["notify"] = notify
+    respond.add_argument("--pipeline", metavar="NAMESPACE/NAME", help="which Pipeline (else respond_pipeline of the settings)")
+    whole |= {"notify": notify, "respond": respond}
     for verb, what in ((incident, "list"), *((verb, what) for what, verb in whole.items())):
         verb.set_defaults(what=what)
         if verb is not incident:
             _connection(verb)
     for verb in (incident, listed, show):
         verb.add_argument("-o", "--output", default="table", choices=("table", "json", "yaml"))
+    _agreeing(respond)
     incident.add_argument("--from", dest="bundle_file", metavar="BUNDLE", help="show the incident of a bundle, without a cluster")
     incident.add_argument("--wait", dest="wait_s", type=_duration, metavar="60s", help="how long to wait for data")
 

@@ -41,7 +41,7 @@ def run(found: argparse.Namespace, settings: Settings, find: Finder, card: Check
         finding = chosen_finding(board, card, found.object)
         return await previewed(desk, finding, card, found.recipe, dict(map(_pair, found.set)))
 
-    return asyncio.run(_with_desk(found, settings, find, ask))
+    return asyncio.run(with_desk(found, settings, find, ask))
 
 
 def undo(found: argparse.Namespace, settings: Settings, find: Finder) -> tuple[str, int]:
@@ -50,15 +50,24 @@ def undo(found: argparse.Namespace, settings: Settings, find: Finder) -> tuple[s
     async def ask(_: Core, desk: Desk) -> Preview:
         return await desk.preview_undo(found.id)
 
-    return asyncio.run(_with_desk(found, settings, find, ask))
+    return asyncio.run(with_desk(found, settings, find, ask))
 
 
-async def _with_desk(
-    found: argparse.Namespace, settings: Settings, find: Finder, ask: Callable[[Core, Desk], Awaitable[Preview]]
+async def with_desk(
+    found: argparse.Namespace,
+    settings: Settings,
+    find: Finder,
+    ask: Callable[[Core, Desk], Awaitable[Preview]],
+    done: Callable[[Core, Outcome], Awaitable[None]] | None = None,
 ) -> tuple[str, int]:
+    """Show what is asked for, and make it where it is agreed to.
+
+    ``done`` is told how that ended; with it, incidents are listened for.
+    """
     from ztui.recipes.base import kinds_used  # noqa: PLC0415  only these verbs need them
 
-    core = Core(settings, find, also=kinds_used(), state=records_folder(settings, os.environ))
+    state = records_folder(settings, os.environ)
+    core = Core(settings, find, also=kinds_used(), state=state, triage=done is not None)
     async with core.open():
         frame = await core.settled(settings.wait_s)
         problem = frame.problem or (frame.health.problem if frame.health else None)
@@ -74,6 +83,8 @@ async def _with_desk(
         if not found.apply:
             return "nothing was sent; --apply asks and applies\n", 0
         outcome = await _agreed(desk, preview, yes=found.yes)
+        if done is not None:
+            await done(core, outcome)
         return f"{outcome.state}: {clean(outcome.words)} (change {outcome.change})\n", _status(outcome)
 
 

@@ -61,7 +61,7 @@ async def _list(core: Core, found: argparse.Namespace) -> int:
 
 
 async def _show(core: Core, found: argparse.Namespace) -> int:
-    item = _one(core, found.id)
+    item = one(core, found.id)
     if found.output == "table":
         out("".join(f"{'  ' * line.depth}{line.cells[0].text}\n" for line in page(item, core.frame.state.now)))
     else:
@@ -70,7 +70,7 @@ async def _show(core: Core, found: argparse.Namespace) -> int:
 
 
 async def _state(core: Core, found: argparse.Namespace) -> int:
-    item = _one(core, found.id)
+    item = one(core, found.id)
     phase: Phase = found.phase
     core.act(item.name, " ".join(found.words), phase)
     await core.settled(1.0)
@@ -79,7 +79,7 @@ async def _state(core: Core, found: argparse.Namespace) -> int:
 
 
 async def _note(core: Core, found: argparse.Namespace) -> int:
-    item = _one(core, found.id)
+    item = one(core, found.id)
     core.act(item.name, " ".join(found.words))
     await core.settled(1.0)
     out(f"kept with {item.name}\n")
@@ -87,7 +87,7 @@ async def _note(core: Core, found: argparse.Namespace) -> int:
 
 
 async def _handover(core: Core, found: argparse.Namespace) -> int:
-    item = _one(core, found.id)
+    item = one(core, found.id)
     text = handover(item, core.frame.state.now, _cluster(core), await changes_since(core, item))
     if found.output_file is None:
         out(text)
@@ -102,7 +102,7 @@ async def _bundle(core: Core, found: argparse.Namespace) -> int:
     from ztui.evidence.capture import Wanted  # noqa: PLC0415  as above
     from ztui.evidence.signals import signals_of  # noqa: PLC0415  as above
 
-    item = _one(core, found.id)
+    item = one(core, found.id)
     if not item.things:
         raise SettingsError(f"{item.name} is about nothing that has a name", why="there is nothing to capture")
     output = Path(found.output_file) if found.output_file else None
@@ -131,7 +131,7 @@ def _from_bundle(path: str, output: str) -> int:
 async def _notify(core: Core, found: argparse.Namespace) -> int:
     from ztui.sources.notify import notify  # noqa: PLC0415  only for whoever notifies
 
-    item = _one(core, found.id)
+    item = one(core, found.id)
     where = await notify(core.settings, summary(item, core.frame.state.now, _cluster(core)))
     core.act(item.name, f"told {where}")
     await core.settled(1.0)
@@ -161,7 +161,8 @@ def _incidents(core: Core) -> list[Incident]:
     return [item for item in held.values() if isinstance(item, Incident)]
 
 
-def _one(core: Core, name: str) -> Incident:
+def one(core: Core, name: str) -> Incident:
+    """The incident whose id begins so. Raises SettingsError where it is not clear which is meant."""
     found = [item for item in _incidents(core) if item.name.startswith(name)]
     if len(found) != 1:
         known = ", ".join(sorted(item.name for item in _incidents(core))[:5]) or "none is kept"

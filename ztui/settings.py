@@ -105,6 +105,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attestations: str | None = None
     notify_file: str | None = None
     falco_listen: str | None = None
+    respond_pipeline: str | None = None
     exec_policy: Policy = "ask"
     exec_allow: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()

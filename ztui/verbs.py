@@ -171,6 +171,10 @@ def waive(found: argparse.Namespace, settings: Settings) -> int:
 
 def incident(found: argparse.Namespace, settings: Settings) -> int:
     """What goes on now."""
+    if found.what == "respond":
+        from ztui.responding import respond  # noqa: PLC0415  only this verb needs it
+
+        return respond(found, settings)
     from ztui.incidentverb import incident as run  # noqa: PLC0415  only this verb needs it
 
     return run(found, settings)

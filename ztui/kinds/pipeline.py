@@ -115,9 +115,21 @@ class PipelineTask(msgspec.Struct, frozen=True, rename="camel"):
         return frozenset((*(self.run_after or ()), *self.params, *self.when))
 
 
-class PipelineSpec(msgspec.Struct, frozen=True):
-    """The tasks of a pipeline."""
+class PipelineParam(msgspec.Struct, frozen=True):
+    """A parameter that a pipeline declares; of its ``default`` only whether there is one stays."""
 
+    name: str = ""
+    default: Any = None
+
+    def __post_init__(self) -> None:
+        """Forget the value."""
+        force_setattr(self, "default", self.default is not None and self.default is not False)
+
+
+class PipelineSpec(msgspec.Struct, frozen=True):
+    """The tasks of a pipeline, and its parameters."""
+
+    params: tuple[PipelineParam, ...] | None = None
     tasks: tuple[PipelineTask, ...] | None = None
     finally_: tuple[PipelineTask, ...] | None = msgspec.field(default=None, name="finally")
 

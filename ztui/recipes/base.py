@@ -35,7 +35,7 @@ Verb = Literal["apply", "patch", "label", "delete", "status", "merge", "scale"]
 ``delete`` removes one object by its uid, ``status`` a JSON Patch of the subresource ``status``, ``merge`` a merge patch of the
 object by its uid, ``scale`` one of its subresource ``scale``."""
 
-Target = Literal["workload", "pod", "node", "account", "person", "application", "image", "fuse"]
+Target = Literal["workload", "pod", "node", "account", "person", "application", "image", "fuse", "response"]
 """What an incident is about, and can be contained at."""
 
 STAND_IN: Final = "00000000-0000-0000-0000-000000000000"
