@@ -251,7 +251,10 @@ async def test_F45_a_pause_is_stale_then_lost_and_then_live_again(tmp_path: Path
         ]
 
 
-@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'{"alerts": 7}', b"\xff", b"<html>", b'{"alerts": [' * 5000])
+DEEP = pytest.param(b'{"alerts": [' * 5000, id="deep")
+
+
+@pytest.mark.parametrize("body", [b"null", b"[]", b"{}", b'{"alerts": 7}', b"\xff", b"<html>", DEEP])
 async def test_F45_an_answer_of_another_shape_is_malformed(tmp_path: Path, body: bytes) -> None:
     async with central(tmp_path, answering(body)) as found:
         gap = (await found.round()).gap(Violation)
@@ -282,6 +285,21 @@ async def test_a_flood_is_read_page_by_page_and_its_end_is_said(tmp_path: Path, 
         total[0] = 10_000
         gap = (await found.round()).gap(Violation)
         assert gap == Gap(Why.PARTIAL, "only the first 100 violations were read")
+
+
+async def test_what_stands_is_told_once_and_what_happens_again_is_told_again(tmp_path: Path) -> None:
+    alerts = [violation(id="a"), violation(id="b")]
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.json_response({"alerts": alerts})
+
+    async with central(tmp_path, handle) as found:
+        ear = Ear(found.store)
+        await found.round()
+        await found.round()
+        alerts[0] = violation(id="a", time="2026-01-05T09:30:00Z")
+        await found.round()
+        assert [item.id.partition("/")[0] for item in ear.told] == ["a", "b", "a"]
 
 
 async def test_of_several_clusters_only_ours_is_heard(tmp_path: Path) -> None:

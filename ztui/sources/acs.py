@@ -75,6 +75,7 @@ class AcsPoller(Poller):
     """Asks Central by its own login, and of the clusters that it knows for this one only."""
 
     _name = ""
+    _standing: frozenset[tuple[str, str]] = frozenset()
 
     async def _entrance(self, target: Target) -> tuple[Target, Credentials]:
         """Central with its own authorities where the settings name them; what is not verified is not asked."""
@@ -86,7 +87,20 @@ class AcsPoller(Poller):
         """The violations of this cluster. Raises ZtuiError."""
         del kind
         self._name = self._cluster.target.acs.cluster or self._name or await self._secured()
-        return await violations(http, self._name)
+        return self._news(await violations(http, self._name))
+
+    def _news(self, events: list[Event]) -> list[Event]:
+        """Without what the last round told already: most violations stand for days."""
+        before, now, news = self._standing, set[tuple[str, str]](), list[Event]()
+        for event in events:
+            if isinstance(event, Put) and isinstance(event.obj, Violation):
+                key = (event.obj.id, event.obj.time)
+                now.add(key)
+                if key in before:
+                    continue
+            news.append(event)
+        self._standing = frozenset(now)
+        return news
 
     async def _secured(self) -> str:
         """The name that the operator of this cluster registers it by at Central; empty where nothing tells."""

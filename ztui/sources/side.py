@@ -7,6 +7,7 @@ measured stays, marked as stale, until four rounds in a row brought nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
@@ -28,6 +29,9 @@ from ztui.view import Gap, Why
 
 POLL_S: Final = 30.0
 TIMEOUT_S: Final = 10.0
+AT_ONCE: Final = 500
+"""How much is passed on before others have their turn."""
+
 STALE_AFTER: Final = 2
 MISSES: Final = 4
 """Rounds without an answer until what was measured is stale, and until it counts no more."""
@@ -152,8 +156,10 @@ class Poller:
                 self._fail([kind], problem, counts=False)
                 continue
             self._misses[kind] = 0
-            for event in events:
+            for number, event in enumerate(events, 1):
                 self._emit(event)
+                if number % AT_ONCE == 0:  # whatever tells so much at once, the screen goes on
+                    await asyncio.sleep(0)
         if problem is None:
             self._heard_at, self._missed, self._problem = self._clock.monotonic(), 0, None
         else:
