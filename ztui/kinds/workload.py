@@ -110,6 +110,20 @@ class VolumeMount(msgspec.Struct, frozen=True, rename="camel", gc=False):
     read_only: bool = False
 
 
+class Amounts(msgspec.Struct, frozen=True, gc=False):
+    """Quantities of what a quota counts, as they are written."""
+
+    cpu: str | int | float = ""
+    memory: str | int | float = ""
+
+
+class Resources(msgspec.Struct, frozen=True, gc=False):
+    """What a container asks for, and what it may use at most. Source: core/v1 ResourceRequirements."""
+
+    requests: Amounts | None = None
+    limits: Amounts | None = None
+
+
 class Container(msgspec.Struct, frozen=True, rename="camel"):
     """A container's identity, ports and bounds. Of the environment only what names a credential is kept, values never."""
 
@@ -117,6 +131,7 @@ class Container(msgspec.Struct, frozen=True, rename="camel"):
     image: str = ""
     ports: tuple[ContainerPort, ...] | None = None
     security_context: SecurityContext | None = None
+    resources: Resources | None = None
     restart_policy: str = ""
     env: tuple[EnvVar, ...] | None = None
     env_from: tuple[EnvFrom, ...] | None = None
