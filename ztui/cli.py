@@ -37,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _keep_private()
     _collect_rarely()
+    _give_way_soon()
     try:
         return _run(arguments)
     except ZtuiError as error:
@@ -73,6 +74,11 @@ def _keep_private() -> None:
 def _collect_rarely() -> None:
     """Look for cycles less often: what is read from a cluster has none, and looking was half the time of the first judgement."""
     gc.set_threshold(10_000, 10, 10)
+
+
+def _give_way_soon() -> None:
+    """The judge's thread gives way after a millisecond, not five: a key waits for it more than once on its way to the screen."""
+    sys.setswitchinterval(0.001)
 
 
 OUTPUTS: Final = ("table", "wide", "json", "yaml", "short", "junit", "sarif", "html", "csv")
