@@ -10,14 +10,18 @@ from typing import Any
 
 import msgspec
 import pytest
+import yaml
 
 from tests.changes.desks import REASON, agree, found_on, look, opened, until
 from tests.demo.client import Client
 from ztui.changes.consent import Consent
+from ztui.changes.shown import lines
 from ztui.demo.server import DemoThread
 from ztui.errors import ChangeError, DriftError
 from ztui.kinds.measured import ObservedCall
+from ztui.kinds.telemetry import MonitoringConfig
 from ztui.settings import ContextSettings, Settings
+from ztui.view import View
 
 PSA = "pod-security.kubernetes.io/enforce"
 NAMESPACE = "/api/v1/namespaces/payments"
@@ -157,6 +161,50 @@ async def test_F18_fields_of_others_are_named_and_taken_over_only_after_a_yes(
         assert outcome.state == "verified"
         await agree(desk, await desk.preview_undo(outcome.change))
         assert labels(admin)[PSA] == "privileged"
+
+
+async def test_V30_fields_of_a_repository_are_never_forced_and_its_patch_is_offered(
+    demo: DemoThread, admin: Client, tmp_path: Path
+) -> None:
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "payments", "labels": {PSA: "privileged"}}}
+    path = f"{NAMESPACE}?fieldManager=argocd-controller"
+    assert admin.ask(path, "PATCH", body, content="application/apply-patch+yaml").code == 200
+    async with opened(demo, tmp_path) as (core, desk):
+        await until(core, lambda frame: found_on(frame, "ZTG-TEN-001", "payments"))
+        shown = await look(desk, "R-PSA", "Namespace", "payments", level="baseline")
+        assert [owner for step in shown.steps for owner, _ in step.owners] == ["argocd-controller"]
+        before = writes(demo)
+        with pytest.raises(ChangeError, match="nothing was sent") as refused:
+            await agree(desk, shown)
+        assert "argocd-controller sets these fields from a repository" in str(refused.value.why)
+        assert writes(demo) == before
+        assert all("dryRun=All" in item.query for item in demo.requests if "force=true" in item.query)
+        assert labels(admin)[PSA] == "privileged"
+        told = "\n".join(line.cells[0].text for line in lines(shown, desk.mode))
+        assert "managed from a repository, which will take this back: w writes the patch for it" in told
+        assert "refuses: argocd-controller sets these fields from a repository" in told
+        patch = yaml.safe_load(desk.manifests(shown))
+        assert (patch["metadata"]["name"], patch["metadata"]["labels"][PSA]) == ("payments", "baseline")
+
+
+async def test_V28_one_key_of_a_text_is_set_and_the_others_stay_as_they_are_written(
+    demo: DemoThread, admin: Client, tmp_path: Path
+) -> None:
+    written = "# ours\nprometheusK8s:\n  retention: 15d   # long\n  volumeClaimTemplate: {spec: {storageClassName: 'gp3'}}\n"
+    written += "enableUserWorkload: false\nalertmanagerMain:\n  enableUserAlertmanagerConfig: true\n"
+    path = "/api/v1/namespaces/openshift-monitoring/configmaps/cluster-monitoring-config"
+    change = {"data": {"config.yaml": written, "other": "kept"}}
+    assert admin.ask(path, "PATCH", change, content="application/merge-patch+json").code == 200
+    async with opened(demo, tmp_path) as (core, desk):
+        await until(core, lambda frame: any(not item.data.user_workload for item in View(frame.state).all(MonitoringConfig)))
+        shown = await look(desk, "R-UWM", "ConfigMap", "cluster-monitoring-config", "openshift-monitoring")
+        outcome = await agree(desk, shown)
+        data = admin.ask(path).body["data"]
+        assert data["config.yaml"] == written.replace("enableUserWorkload: false", "enableUserWorkload: true")
+        assert yaml.safe_load(data["config.yaml"]) == {**yaml.safe_load(written), "enableUserWorkload": True}
+        assert data["other"] == "kept"
+        await agree(desk, await desk.preview_undo(outcome.change))
+        assert admin.ask(path).body["data"] == change["data"]
 
 
 async def test_F19_the_words_of_a_webhook_are_shown_and_nothing_is_sent(demo: DemoThread, admin: Client, tmp_path: Path) -> None:

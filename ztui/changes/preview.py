@@ -82,6 +82,11 @@ class Effect(msgspec.Struct, frozen=True):
     unknown: int = 0
 
 
+FROM_REPOSITORIES: Final = frozenset({"argocd-controller", "kustomize-controller", "helm-controller"})
+"""Field managers of what applies objects from a repository. Source: Argo CD's server-side apply; Flux' controllers."""
+HELD_ELSEWHERE: Final = "sets these fields from a repository: change them there (w writes the patch for it, --emit on the shell)"
+
+
 class Preview(msgspec.Struct, frozen=True):
     """Everything that a person sees before saying yes. ``rights`` are the missing ones, in words."""
 
@@ -111,8 +116,15 @@ class Preview(msgspec.Struct, frozen=True):
 
     @property
     def refusals(self) -> tuple[str, ...]:
-        """What the server said against it."""
-        return tuple(step.problem for step in self.steps if step.refused)
+        """What the server said against it, and what a repository holds: that is never taken over by force."""
+        said = tuple(step.problem for step in self.steps if step.refused)
+        return (*said, *(f"{name} {HELD_ELSEWHERE}" for name in self.repositories))
+
+    @property
+    def repositories(self) -> tuple[str, ...]:
+        """Who else owns fields that it sets and would only set them again from a repository."""
+        owners = dict.fromkeys(name for step in self.steps for name, _ in step.owners)
+        return tuple(name for name in owners if name in FROM_REPOSITORIES)
 
 
 def shifts(before: Board, after: Board) -> Effect:

@@ -143,7 +143,7 @@ def _rights(preview: Preview, mode: Mode) -> str:
 
 
 def _git(preview: Preview) -> str:
-    if preview.owner == "gitops":
+    if preview.owner == "gitops" or preview.repositories:
         return "managed from a repository, which will take this back: w writes the patch for it"
     if preview.owner:
         return f"managed by {'an operator' if preview.owner == 'operator' else 'Helm'}, which may take this back"
