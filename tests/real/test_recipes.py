@@ -6,6 +6,7 @@ as somebody else (the field manager ``story``), so that taking fields over is re
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shlex
@@ -36,7 +37,9 @@ from ztui.targets import finder
 
 MERGE = "application/merge-patch+json"
 STORY = "fieldManager=story"
+PACK = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/ztui-b1"
 WAIT_S = 1.0
+TRIES = 2000
 
 Obj = dict[str, Any]
 
@@ -189,3 +192,43 @@ def test_the_script_of_the_docs_ends_what_is_over(kube: KubeServer, tmp_path: Pa
     kube.kubectl("delete", "clusterrolebindings,rolebindings", "-n", "default", "-l", "app.kubernetes.io/managed-by=ztui")
     kinds = ("clusterrolebinding", "rolebinding")
     assert mine == sorted(f"{kind}script-{name}" for kind in kinds for name in ("to-come", "never"))
+
+
+async def test_the_policy_pack_warns_first_and_refuses_then(openshift: KubeServer) -> None:
+    """The server itself evaluates the controls: a bad pod is let in with a warning, then refused; a good one is taken always."""
+    openshift.namespace("real-pack")
+    openshift.call("PATCH", "/api/v1/namespaces/real-pack", {"metadata": {"labels": {"owner": "ana"}}}, content=MERGE)
+    digest = "registry.example/app@sha256:" + "0" * 64
+    confined = {
+        "runAsNonRoot": True,
+        "allowPrivilegeEscalation": False,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    good = {"name": "a", "image": digest, "securityContext": confined, "resources": {"limits": {"memory": "64Mi"}}}
+    bad = {"name": "a", "image": "registry.example/app:1", "securityContext": {"privileged": True}}
+    pods = "/api/v1/namespaces/real-pack/pods?dryRun=All"
+
+    def tried(container: Obj) -> int:
+        spec = {"containers": [container], "automountServiceAccountToken": False}
+        return openshift.call("POST", pods, {"metadata": {"name": "tried"}, "spec": spec}).status
+
+    held: Obj = {"name": "held", "namespace": "real-pack"}
+    path = make(openshift, {"kind": "Pod", "metadata": held, "spec": {"containers": [good]}})
+    made_first, refuses = recipes()["R-VAP-PACK"], recipes()["R-VAP-ENFORCE"]
+    async with opened(openshift, made_first) as (core, desk):
+        await until(core, lambda frame: frame.board is not None)
+        warned = await apply(desk, await desk.preview(made_first, ref_of("Cluster/cluster"), {}))
+        assert warned.state == "verified"
+        assert tried(bad) == 201
+        shown = await desk.preview(refuses, ref_of("Cluster/cluster"), {})
+        assert {stop.note.reason.code for stop in shown.plan.stops} >= {"pack-too-new"}
+        refused = await apply(desk, shown)
+        assert refused.state == "verified", refused
+        answers = (tried(bad) for _ in range(TRIES))  # the server takes a moment to learn of a binding
+        assert await asyncio.to_thread(next, (status for status in answers if status != 201)) == 422
+        assert tried(good) == 201
+        for outcome in (refused, warned):
+            back = await apply(desk, await desk.preview_undo(outcome.change))
+            assert back.state == "verified", back
+        assert openshift.call("GET", PACK).status == 404
+    openshift.call("DELETE", path)

@@ -104,7 +104,7 @@ _ENGINES: Final[tuple[Engine, ...]] = ("the API server", "Kyverno", "Gatekeeper"
     needs=(*POLICIES, EndpointSlice),
     where_served=POLICIES_WHERE_SERVED,
     scope="all",
-    recipes=("R-VAP-PACK",),
+    recipes=("R-VAP-PACK", "R-VAP-ENFORCE"),
     maps=("CISA Gov", "CISA Apps", "800-53 CM-3", "800-53 CM-5", "800-53 CM-7(5)"),
 )
 def engine_enforces(view: View) -> Iterator[Finding]:
@@ -151,7 +151,7 @@ def engine_enforces(view: View) -> Iterator[Finding]:
     where_served=COVERAGE_WHERE_SERVED,
     beyond=(GatekeeperConfig,),
     ratio=Bands(pass_at=0.9, warn_at=0.6, any_fail=False),
-    recipes=("R-VAP-PACK", "R-PSA"),
+    recipes=("R-VAP-PACK", "R-VAP-ENFORCE", "R-PSA"),
     maps=("800-53 CM-2", "800-53 CM-6", "800-53 CM-7"),
 )
 def baseline_covers(view: View, namespace: Namespace) -> Iterator[Finding]:

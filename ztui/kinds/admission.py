@@ -33,6 +33,18 @@ class AdmissionPolicySpec(msgspec.Struct, frozen=True, rename="camel"):
     validations: tuple[Present, ...] | None = None
 
 
+class TypeChecking(msgspec.Struct, frozen=True, rename="camel"):
+    """What the server finds odd in the expressions of a policy."""
+
+    expression_warnings: tuple[Present, ...] | None = None
+
+
+class AdmissionPolicyStatus(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether the expressions of a policy fit what it matches."""
+
+    type_checking: TypeChecking | None = None
+
+
 class ValidatingAdmissionPolicy(Kind, frozen=True):
     """A policy that the API server itself evaluates; it does nothing without a binding."""
 
@@ -43,6 +55,12 @@ class ValidatingAdmissionPolicy(Kind, frozen=True):
     NAMESPACED = False
 
     spec: AdmissionPolicySpec = AdmissionPolicySpec()
+    status: AdmissionPolicyStatus = AdmissionPolicyStatus()
+
+    @property
+    def type_warnings(self) -> int:
+        """How many of its expressions do not fit."""
+        return len((self.status.type_checking.expression_warnings if self.status.type_checking else None) or ())
 
 
 class PolicyBindingSpec(msgspec.Struct, frozen=True, rename="camel"):
