@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
+from uuid import uuid4
 
 from textual.binding import Binding, BindingType
 from textual.events import Key, Paste
@@ -12,7 +13,7 @@ from textual.widget import Widget
 from screens.base import BUSY, FrameScreen
 from widgets.text import TextPane
 from ztui.changes import shown
-from ztui.changes.batch import need_all
+from ztui.changes.batch import Batch, need_all
 from ztui.changes.consent import Consent, Need, missing
 from ztui.errors import ZtuiError
 from ztui.frame import Frame
@@ -83,6 +84,7 @@ class ChangeScreen(FrameScreen):
         self._all = False
         self._told: list[str] = []
         self._outcomes: tuple[Outcome, ...] = ()
+        self._batch = Batch(f"{uuid4().hex[:8]}", len(self._refs)) if more else None
 
     @property
     def stage(self) -> str:
@@ -116,7 +118,8 @@ class ChangeScreen(FrameScreen):
             extra += [("Enter", "fold" if self._all else "list all"), ("w", "write the patch"), ("c", "copy as oc command")]
         elif self._stage in {"done", "failed"}:
             extra = [("U", "take it back")] if len(self._outcomes) == 1 and self._outcomes[0].undo else []
-            extra += [("r", "look again")]
+            left = len(self._rest)
+            extra += [("r", f"go on with the other {left}" if left else "look again")]
         return (*extra, ("Esc", "leave" if self._stage in {"done", "failed"} else "leave, nothing is sent"))
 
     def on_mount(self) -> None:
@@ -243,6 +246,12 @@ class ChangeScreen(FrameScreen):
         """What a person must give for all of it; ``None`` before anything can be agreed to."""
         return need_all(self._previews, self._desk.mode) if self._previews and self._desk is not None else None
 
+    @property
+    def _rest(self) -> tuple[Ref, ...]:
+        """The objects of a batch that were not begun when it stopped."""
+        begun = self._stage in {"done", "failed"} and bool(self._previews) and self._batch is not None
+        return self._refs[len(self._outcomes) :] if begun else ()
+
     def _may_agree(self) -> bool:
         if not self._previews or self._desk is None or not self._desk.mode.may_write:
             return False
@@ -289,8 +298,12 @@ class ChangeScreen(FrameScreen):
             self.draw_all()
 
     def action_look_again(self) -> None:
-        """Make the preview anew."""
+        """Make the preview anew; of a batch that stopped, for those that were not begun."""
         if self._stage in {"failed", "done", "shown"}:
+            if self._rest and self._batch is not None:
+                self._batch = self._batch.after(len(self._outcomes))
+                self._refs = self._rest
+                self._ref = self._refs[0]
             self._outcomes, self._told = (), []
             self._look()
 
@@ -396,8 +409,9 @@ class ChangeScreen(FrameScreen):
         async def apply() -> None:
             desk = self._desk
             assert desk is not None  # noqa: S101  there is no consent without one
-            for preview in self._previews:
-                given = Consent(preview.need(desk.mode).word, self._reason, force=preview.forces)
+            for at, preview in enumerate(self._previews):
+                reason = self._batch.reason(self._reason, at) if self._batch is not None else self._reason
+                given = Consent(preview.need(desk.mode).word, reason, force=preview.forces)
                 outcome = await desk.apply(preview, given, self._tell)
                 self._outcomes = (*self._outcomes, outcome)
                 if outcome.state != "verified":

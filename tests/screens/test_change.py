@@ -21,6 +21,7 @@ from screens.fixes import FixesScreen
 from screens.journal import JournalScreen
 from screens.unlock import UnlockScreen
 from tests.changes.desks import drained
+from tests.demo.client import Client
 from widgets.header import Keys
 from widgets.text import TextPane
 from ztui.clock import SystemClock
@@ -227,3 +228,44 @@ async def test_several_findings_under_one_consent(demo: DemoThread, tmp_path: Pa
         await typed(pilot, clock, "2 changes")
         await until(pilot, lambda: shown(app).count("verified:") == 2)
         assert len(writes(demo)) == 2
+
+
+async def test_a_batch_that_stopped_goes_on_with_the_rest(demo: DemoThread, tmp_path: Path) -> None:
+    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+    async with console(demo, tmp_path) as (app, pilot, clock):
+        app.run_command("phase 0")
+        await pilot.pause()
+        app.run_command("fix ZTG-TEN-001")
+        await until(pilot, lambda: isinstance(app.screen, FixesScreen))
+        await pilot.press("space", "space", "space", "f")
+        await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
+        screen = app.screen
+        assert isinstance(screen, ChangeScreen)
+        clock.passed += 1.0
+        await pilot.press("enter")
+        await until(pilot, lambda: shown(app).count("Diff ") == 3)
+        second = screen._refs[1].name
+        drift = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+        path, merge = f"/api/v1/namespaces/{second}", "application/merge-patch+json"
+        answer = await asyncio.to_thread(admin.ask, path, "PATCH", drift, content=merge)
+        assert answer.code == 200
+        await pilot.press("a")
+        await pilot.pause()
+        await typed(pilot, clock, "3 changes")
+        await until(pilot, lambda: screen.stage == "failed")
+        assert shown(app).count("verified:") == 1
+        assert dict(screen.keys())["r"] == "go on with the other 2"
+        await pilot.press("r")
+        await until(pilot, lambda: screen.stage == "shown")
+        assert shown(app).count("Diff ") == 2
+        await pilot.press("a")
+        await pilot.pause()
+        await typed(pilot, clock, "2 changes")
+        await until(pilot, lambda: shown(app).count("verified:") == 2)
+        assert "look again" in dict(screen.keys())["r"]
+        assert app.core is not None
+        changes = await (await app.core.desk()).changes()
+        done = [item.first.reason for item in changes if item.state == "verified"]
+        batches = {reason.partition(",")[0] for reason in done}
+        assert len(batches) == 1
+        assert [reason.partition(", ")[2] for reason in done] == ["1 of 3", "2 of 3", "3 of 3"]

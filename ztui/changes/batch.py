@@ -7,10 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from ztui.changes.consent import BATCH, Mode, Need
 from ztui.changes.preview import Preview
 from ztui.errors import ChangeError
 from ztui.recipes.base import RISKS
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """What belongs together: an id, of how many changes, and how many of them were begun before this consent."""
+
+    id: str
+    total: int
+    begun: int = 0
+
+    def reason(self, given: str, at: int) -> str:
+        """A person's reason, and the place in the batch, for the journal; ``at`` counts from 0 within this consent."""
+        place = f"batch {self.id}, {self.begun + at + 1} of {self.total}"
+        return f"{given} ({place})" if given else place
+
+    def after(self, begun: int) -> Batch:
+        """What is left when so many more were begun."""
+        return msgspec.structs.replace(self, begun=self.begun + begun)
 
 
 def need_all(previews: Sequence[Preview], mode: Mode) -> Need:
