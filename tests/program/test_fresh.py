@@ -1,0 +1,188 @@
+"""From a young cluster on, at a terminal: what one-key remedies mend, each key on the screen, and all of it back.
+
+Other eyes look afterwards: the journal's own check, and a client of the cluster that compares every object before and after.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.changes.test_protocol import person
+from tests.demo.client import Client
+from tests.program.terminal import Program
+from tests.program.test_incident import BYTES, own_settings, ran
+from ztui.demo.server import DemoThread
+
+PATHS: Final = (
+    "/api/v1/namespaces",
+    "/api/v1/limitranges",
+    "/api/v1/resourcequotas",
+    "/api/v1/secrets",
+    "/apis/config.openshift.io/v1/apiservers",
+    "/apis/config.openshift.io/v1/oauths",
+    "/apis/config.openshift.io/v1/projects",
+    "/apis/networking.k8s.io/v1/networkpolicies",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "/apis/route.openshift.io/v1/routes",
+    "/apis/template.openshift.io/v1/templates",
+)
+
+
+class Stop(NamedTuple):
+    """One check of a phase, how many of its findings are marked, which of several recipes, and how many questions are asked."""
+
+    phase: str
+    check: str
+    marked: int = 0
+    recipe: str = ""
+    asks: int = 0
+
+
+STOPS: Final = (
+    Stop("1", "ZT1-AUTH-001", asks=1),
+    Stop("1", "ZT1-AUTH-004"),
+    Stop("1", "ZT1-AUTH-005", marked=2),
+    Stop("1", "ZT1-RBAC-006", asks=1),
+    Stop("2", "ZT2-NET-002", marked=3, recipe="R-NP-DENY", asks=1),
+    Stop("2", "ZT2-SEC-005", recipe="R-SATOKEN-SOFT"),
+    Stop("3", "ZT3-OBS-001"),
+    Stop("0", "ZTG-TEN-001", marked=4, asks=1),
+    Stop("0", "ZTG-TEN-002", recipe="R-PROJTPL", asks=2),
+    Stop("0", "ZTG-TEN-002", recipe="R-QUOTA", asks=1),
+)
+
+
+GREEN: Final = {
+    "ZT1-AUTH-001",
+    "ZT1-RBAC-006",
+    "ZT2-NET-002",
+    "ZT2-SEC-005",
+    "ZT3-OBS-001",
+    "ZTG-TEN-001",
+    "ZTG-TEN-002",
+    "ZTG-TEN-003",
+}
+"""What passes at the end and did not at the beginning: the last of them follows from the others."""
+
+
+@pytest.fixture
+def young() -> Iterator[DemoThread]:
+    """A cluster on which nothing was done yet."""
+    with DemoThread(scenario="fresh", seed=7, churn=False) as found:
+        yield found
+
+
+class Hands:
+    """Presses keys that the screen shows, and nothing else."""
+
+    def __init__(self, ztui: Program) -> None:
+        self.ztui, self.count = ztui, 0
+
+    def press(self, key: str, about: str = "", *, shown: str | None = None) -> None:
+        """Press a key once the screen names it with what it does."""
+        wanted = f"{key} {about}" if shown is None else shown
+        self.ztui.until(lambda: wanted in "\n".join(self.ztui.screen.display))
+        self.ztui.quiet(0.5)  # a question stands a moment before an answer counts
+        self._send({"Space": " ", **BYTES}.get(key, key))
+
+    def words(self, text: str) -> None:
+        """Type what a line on the screen takes."""
+        for letter in text:
+            self._send(letter)
+            self.ztui.quiet(0.06)
+
+    def down(self) -> None:
+        """The arrow that every list takes."""
+        self.ztui.quiet(0.5)
+        self._send(BYTES["Down"])
+
+    def consent(self) -> None:
+        """Agree: by the key, or by the word that the screen asks for."""
+        self.press("a", "apply")
+        asked = re.compile(r'type "([^"]+)" to apply|press (y) to apply')
+        self.ztui.until(lambda: asked.search(self.ztui.text) is not None)
+        self.ztui.quiet(0.6)
+        found = asked.search(self.ztui.text)
+        assert found is not None
+        self.words(found[1] or found[2])
+
+    def _send(self, key: str) -> None:
+        self.ztui.press(key)
+        self.count += 1
+
+
+def taken(hands: Hands, stop: Stop) -> None:
+    """From the overview to the check, through the dialog, to the proof, and back to the overview."""
+    ztui = hands.ztui
+    hands.press(stop.phase, "foundations") if stop.phase == "0" else hands.press(stop.phase, shown="1-4 phase")
+    _, _, name = stop.check.partition("-")
+    ztui.until(lambda: re.search(rf"{name} .*(FAIL|WARN)", ztui.text) is not None)
+    hands.press(":", "command")
+    hands.words(f"fix {stop.check}\r")
+    if stop.marked:
+        for _ in range(stop.marked):
+            hands.press("Space", "mark")
+        hands.press("f", "fix the marked")
+    if stop.recipe:
+        ztui.until(stop.recipe)
+        [number] = re.findall(rf"(\d) {stop.recipe}\b", ztui.lines[-1])
+        hands.press(number, stop.recipe)
+    for _ in range(stop.asks):
+        hands.press("Enter", "go on")
+        ztui.quiet(0.5)
+    hands.consent()
+    ztui.until(lambda: ztui.text.count("verified: done, and proved") == max(1, stop.marked))
+    hands.press("Esc", "leave")
+    hands.press("o", "overview") if not stop.marked else hands.press("Esc", "back")
+    if stop.marked:
+        hands.press("o", "overview")
+
+
+def held(admin: Client) -> dict[str, object]:
+    """What people set on everything that the walk touches."""
+    return {path: sorted(map(repr, map(person, admin.ask(path).body["items"]))) for path in PATHS}
+
+
+def passed(folder: Path) -> tuple[set[str], set[str]]:
+    """The checks that pass, and the rows that are achieved, by the shell."""
+    told = json.loads(ran(folder, "check", "-o", "json"))
+    rows = [row for phase in told["phases"] for row in phase["rows"]]
+    checks = {item["id"] for row in rows for item in row["checks"] if item["status"] == "PASS"}
+    return checks, {row["row"] for row in rows if row["status"] == "achieved"}
+
+
+def test_from_a_young_cluster_by_keys_and_back(young: DemoThread, tmp_path: Path) -> None:
+    config = own_settings(tmp_path, young)
+    admin = Client(young.url, young.ca_pem, young.token("admin"))
+    was, (open_before, rows_before) = held(admin), passed(tmp_path)
+    with Program(tmp_path, size=(200, 60), ZTUI_CONFIG=config, KUBECONFIG=str(tmp_path / "kubeconfig")) as ztui:
+        ztui.until("Phase 0 of 4")
+        ztui.until("live")
+        hands = Hands(ztui)
+        for stop in STOPS:
+            taken(hands, stop)
+        green, rows = passed(tmp_path)
+        assert (green - open_before, rows - rows_before, open_before - green) == (GREEN, {"G.TEN"}, set())
+        changes = json.loads(ran(tmp_path, "journal", "-o", "json"))["changes"]
+        assert [item["state"] for item in changes] == ["verified"] * sum(max(1, stop.marked) for stop in STOPS)
+        ran(tmp_path, "journal", "verify")
+        hands.press("1", shown="1-4 phase")
+        hands.press(":", "command")
+        hands.words("journal\r")
+        for number in range(len(changes)):
+            if number:
+                hands.down()
+            hands.press("U", "take it back")
+            hands.consent()
+            ztui.until("verified: taken back")
+            hands.press("Esc", "leave")
+        ztui.press("qqq")
+    assert passed(tmp_path) == (open_before, rows_before)
+    assert held(admin) == was
+    ran(tmp_path, "journal", "verify")
