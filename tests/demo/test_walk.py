@@ -24,6 +24,7 @@ from ztui.targets import finder
 
 SOON_S: Final = 0.2
 PATIENCE_S: Final = 40.0
+LOOKS: Final = 20
 
 
 class Impatient(SystemClock):
@@ -72,13 +73,20 @@ class Hands:
             assert answer.code == 200, (key, answer.body)
 
     async def _put(self, path: str, wanted: Obj) -> Answer:
-        """Replaces what is there now: custom kinds want to be told which version that is."""
-        found = await asyncio.to_thread(self.admin.ask, path)
-        if found.code == 404:
-            return found
-        version = found.body["metadata"]["resourceVersion"]
-        body = {**wanted, "metadata": {**wanted["metadata"], "resourceVersion": version}}
-        return await asyncio.to_thread(self.admin.ask, path, "PUT", body)
+        """Replaces what is there now: custom kinds want to be told which version that is.
+
+        A controller may write between the question and the answer; whoever is told so looks again.
+        """
+        for _ in range(LOOKS):
+            found = await asyncio.to_thread(self.admin.ask, path)
+            if found.code == 404:
+                break
+            version = found.body["metadata"]["resourceVersion"]
+            body = {**wanted, "metadata": {**wanted["metadata"], "resourceVersion": version}}
+            found = await asyncio.to_thread(self.admin.ask, path, "PUT", body)
+            if found.code != 409:
+                break
+        return found
 
 
 def place(resource: Resource, obj: Obj, *, named: bool = True) -> str:
