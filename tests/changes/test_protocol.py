@@ -110,6 +110,7 @@ async def test_calls_that_were_seen_want_an_override_and_an_exception_keeps_them
             assert again.effect is not None
             if not again.effect.seen:
                 break
+        assert again.effect is not None
         assert again.effect.seen == ()
         assert again.need(desk.mode).word == "payments"
 
