@@ -22,6 +22,7 @@ from ztui.redact import redact
 from ztui.settings import Settings
 from ztui.targets import Finder, records_folder
 from ztui.text import clean
+from ztui.words import told
 
 if TYPE_CHECKING:
     from ztui.changes.desk import Desk
@@ -137,8 +138,8 @@ def document(preview: Preview, desk: Desk) -> dict[str, Any]:
         "riskClass": wanted.risk_class,
         "type": clean(wanted.word),
         "mayWrite": desk.mode.may_write and not preview.rights and not preview.refusals,
-        "stops": [shown.told(item.note) for item in plan.stops],
-        "radius": [shown.told(item) for item in plan.radius],
+        "stops": [told(item.note) for item in plan.stops],
+        "radius": [told(item) for item in plan.radius],
         "missingRights": list(preview.rights),
         "refusals": [clean(redact(text)) for text in preview.refusals],
         "cuts": len(preview.effect.cut) if preview.effect else None,

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ztui.checks.base import FOLD, Check, Evidence, Finding, Status
 from ztui.redact import redact
 from ztui.score import GapNote, RowStatus, Verdict
 from ztui.text import Clean, clean
 from ztui.view import Gap, Why
+
+if TYPE_CHECKING:  # nothing of a remedy is imported before the first paint
+    from ztui.recipes.base import Note
 
 GLYPHS: Final[dict[Status, str]] = {
     Status.PASS: "✔",
@@ -87,6 +90,12 @@ def sentence(finding: Finding) -> Clean:
     text = finding.reason.text.format_map(_Blank(values))
     note = f" ({clean(redact(finding.note), limit=300)})" if finding.note else ""
     return clean(f"{text} [{gap_text(finding.why)}]{note}" if finding.why else f"{text}{note}")
+
+
+def told(item: Note) -> Clean:
+    """A sentence of a plan with its values filled in."""
+    values = {name: clean(redact(value), limit=300) for name, value in item.values}
+    return clean(item.reason.text.format_map(_Blank(values)))
 
 
 def next_step(finding: Finding) -> Clean:

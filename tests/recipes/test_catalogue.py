@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from tests.screens.stage import demo_frame
-from ztui.changes.shown import told
 from ztui.checks.base import Finding, catalogue
 from ztui.frame import Frame
 from ztui.recipes.base import Recipe, kind_of, plan, recipes, recipes_for
 from ztui.recipes.simulate import after
 from ztui.text import clean
 from ztui.view import View
+from ztui.words import told
 
 
 @pytest.fixture(scope="module")

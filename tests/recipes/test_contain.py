@@ -8,7 +8,6 @@ import pytest
 
 from tests.screens.stage import demo_frame
 from tests.worlds import view_of
-from ztui.changes.shown import told
 from ztui.engines.units import workloads
 from ztui.frame import Frame
 from ztui.kinds.base import Ref
@@ -21,6 +20,7 @@ from ztui.recipes.quarantine import HELD_BY
 from ztui.recipes.simulate import after
 from ztui.text import clean
 from ztui.view import View
+from ztui.words import told
 
 WEB = Ref("apps", "Deployment", "shop", "web")
 DIGEST = f"sha256:{'1f' * 32}"

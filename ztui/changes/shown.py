@@ -12,9 +12,10 @@ from ztui.changes.consent import Mode, Need
 from ztui.changes.preview import Preview, Shift, Step, diff, refs, rewrites
 from ztui.engines.cuts import Connection
 from ztui.panes.base import Line, Tone, prose
-from ztui.recipes.base import Note, Plan, Recipe
+from ztui.recipes.base import Plan, Recipe
 from ztui.redact import redact
 from ztui.text import Clean, clean
+from ztui.words import told
 
 SHOWN: Final = 8
 """Connections and notes that are written out; the rest are counted, and all of them are there behind Enter."""
@@ -22,17 +23,6 @@ SHOWN: Final = 8
 _INDENT: Final = 9
 _VERBS: Final = {"delete": "delete", "label": "label"}
 _DIFF_TONES: Final[dict[str, Tone]] = {"+": "pass", "-": "fail", "~": "warn", " ": "strong"}
-
-
-def told(item: Note) -> Clean:
-    """A sentence with its values."""
-    values = {name: clean(redact(value), limit=300) for name, value in item.values}
-    return clean(item.reason.text.format_map(_Named(values)))
-
-
-class _Named(dict[str, Clean]):
-    def __missing__(self, key: str) -> str:
-        return f"<{key}>"
 
 
 def title(plan: Plan) -> Clean:
