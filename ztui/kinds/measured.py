@@ -56,12 +56,12 @@ class TrafficSecurity(MeasuredKind, frozen=True):
         """Counts by destination; series without a destination say nothing."""
         sums: defaultdict[tuple[str, str], defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
         for question, labels, value in samples:
-            name, namespace = labels.get("destination_workload", ""), labels.get("destination_workload_namespace", "")
-            if name in {"", "unknown"} or namespace in {"", "unknown"}:
+            at = _called(labels)
+            if at is None:
                 continue
-            sums[namespace, name][question] += value
+            sums[at][question] += value
             if labels.get(_POLICY) == _MUTUAL:
-                sums[namespace, name][f"{question}_mutual"] += value
+                sums[at][f"{question}_mutual"] += value
         return [cls(_meta(*at), **sums[at]) for at in sorted(sums)]
 
 
@@ -169,8 +169,8 @@ class DayTraffic(MeasuredKind, frozen=True):
         """Counts by destination; series without a destination say nothing."""
         sums: defaultdict[tuple[str, str], defaultdict[str, float]] = defaultdict(lambda: defaultdict(float))
         for question, labels, value in samples:
-            at = (labels.get("destination_workload_namespace", ""), labels.get("destination_workload", ""))
-            if value <= 0 or {"", "unknown"}.intersection(at):
+            at = _called(labels)
+            if value <= 0 or at is None:
                 continue
             policy, told = labels.get(_POLICY), sums[at]
             if question.startswith("nameless"):
@@ -183,6 +183,12 @@ class DayTraffic(MeasuredKind, frozen=True):
                 told["mutual"] += value if policy == _MUTUAL else 0.0
                 told["plain"] += value if policy == _PLAIN else 0.0
         return [cls(_meta(*at), **sums[at]) for at in sorted(sums)]
+
+
+def _called(labels: Mapping[str, str]) -> tuple[str, str] | None:
+    """Namespace and name of the workload that a mesh says was called; ``None`` where it has no name for it."""
+    found = (labels.get("destination_workload_namespace", ""), labels.get("destination_workload", ""))
+    return None if {"", "unknown"}.intersection(found) else found
 
 
 def _ends(labels: Mapping[str, str]) -> tuple[str, str, str, str]:
