@@ -40,7 +40,7 @@ from ztui.kinds.incident import Act, Heard, Incident, Level, Signal, Subject, si
 from ztui.kinds.notice import NOTICES, Passing
 from ztui.kinds.workload import Pod
 from ztui.panes.workloads import rows
-from ztui.view import LOADING, State, View
+from ztui.view import GAP, LOADING, State, View
 from ztui.words import sentence
 
 T = TypeVar("T")
@@ -93,7 +93,6 @@ class Triage:
         self._vaults = VaultTurns()
         self._seen_pods = self._knows = False
         self.ready = False
-        self.counts: dict[str, int] = {}
 
     @property
     def loose(self) -> int:
@@ -154,7 +153,6 @@ class Triage:
         if news <= 0:
             return
         heard[told.source, told.id] = Heard(told.source, told.id, told.total)
-        self.counts[told.source] = self.counts.get(told.source, 0) + news
         self._place(view, told, news, changed)
         burst = self._bursts.take(told, news)
         if burst is not None:
@@ -212,7 +210,7 @@ class Triage:
     def _keep_pods(self, view: View) -> None:
         """Remember the workloads of pods while they are there: signals about them come when they are gone."""
         state = view.state
-        names = {(key[1], key[2]) for key in state.touched if len(key) == 3 and key[0] is Pod and key[2] != "\0gap"}
+        names = {(key[1], key[2]) for key in state.touched if len(key) == 3 and key[0] is Pod and key[2] != GAP}
         held = state.objects.get(Pod, {})
         pods = (part[name] for space, name in names if name in (part := held.get(space, {})))
         if not self._seen_pods:
@@ -263,8 +261,8 @@ class Triage:
         gone = tuple(item.name for item in order[:extra])
         for name in gone:
             del self._incidents[name]
-        for names in self._places.values():
-            names.difference_update(gone)
+        left = {way: names.difference(gone) for way, names in self._places.items()}
+        self._places = {way: names for way, names in left.items() if names}
         return gone
 
 

@@ -56,11 +56,10 @@ _KINDS: Final = {kind.KIND: kind for kind in READS}
 
 
 class Remembered(msgspec.Struct, frozen=True):
-    """The workload of a pod that was seen, and where it ran."""
+    """The workload of a pod that was seen, and when."""
 
     thing: Ref
     at: datetime
-    node: str = ""
 
 
 Memory = Mapping[tuple[str, str], Remembered]
@@ -130,7 +129,7 @@ def _of_object(view: View, subject: Subject) -> Ref:
 
 def remembered(view: View, pod: Pod) -> dict[tuple[str, str], Remembered]:
     """What to keep of a pod for when it is gone."""
-    found = Remembered(root_of(view, pod), view.now, pod.spec.node_name)
+    found = Remembered(root_of(view, pod), view.now)
     ways = [(pod.namespace, pod.name), ("", pod.metadata.uid)]
     if not pod.spec.host_network:
         ways += [("ip", address) for address in pod.addresses]
