@@ -113,7 +113,4 @@ def note(app: ZtuiApp, text: str) -> None:
 
 
 def _is_incident(app: ZtuiApp, name: str) -> bool:
-    from ztui.kinds.base import CLUSTER  # noqa: PLC0415  as above
-    from ztui.kinds.incident import Incident  # noqa: PLC0415  as above
-
-    return name in app.frame.state.objects.get(Incident, {}).get(CLUSTER, {})
+    return name in app.frame.incidents

@@ -21,8 +21,7 @@ from widgets.lines import LineTable
 from widgets.prompt import Prompt, Submitted
 from ztui.frame import Frame
 from ztui.health import Freshness
-from ztui.kinds.base import Kind, Ref
-from ztui.kinds.incident import Incident
+from ztui.kinds.base import Ref
 from ztui.panes.base import Cell, Filter, cell, parse_filter
 from ztui.panes.health import FRESH_TONES
 from ztui.panes.start import waiting_words
@@ -232,7 +231,7 @@ class FrameScreen(Screen[None]):
         if health is not None and health.user:
             left.append(cell(f"· {health.user}", "dim"))
         left.append(cell(f"[PROD]{app.mode_words}" if app.is_prod else app.mode_words, "warn" if app.is_prod else "dim"))
-        alarms = [item for item in frame.state.objects.get(Incident, {}).get("", {}).values() if is_alarm(item)]
+        alarms = [item for item in frame.incidents.values() if item.is_alarm]
         if alarms:
             left.append(cell(f"{len(alarms)} incident{'s' if len(alarms) > 1 else ''} (i)", "fail"))
         if app.settings.namespace:
@@ -258,8 +257,3 @@ class FrameScreen(Screen[None]):
             return [cell(f"reading {frame.loaded} of {frame.kinds}", "unknown")]
         objects = sum(len(part) for parts in frame.state.objects.values() for part in parts.values())
         return [cell("live", "pass"), *([cell(f"· {objects:,} objects", "dim")] if wide else [])]
-
-
-def is_alarm(item: Kind) -> bool:
-    """Whether a record is an incident that every screen should tell of: bad, and nobody has looked yet."""
-    return isinstance(item, Incident) and item.phase == "new" and item.level in {"high", "critical"}

@@ -63,12 +63,10 @@ class BlastScreen(PageScreen):
         from ztui.changes.ledger import touched  # noqa: PLC0415  only where it is asked
 
         core = self.ztui.core
-        try:
-            if core is not None:
-                self._changed = touched(await (await core.desk()).changes())
-                self.draw_all()
-        except ZtuiError:
-            return  # without a journal the page says nothing of it
+        changes = await core.changes() if core is not None else None
+        if changes is not None:  # without a journal the page says nothing of it
+            self._changed = touched(changes)
+            self.draw_all()
 
     def action_capture(self) -> None:
         """Capture the evidence about it."""
@@ -98,25 +96,21 @@ def capture(app: ZtuiApp, target: str, incident: Incident | None = None) -> None
 
 async def _captured(app: ZtuiApp, core: Core, target: str, incident: Incident | None) -> None:
     from ztui.evidence.capture import Wanted  # noqa: PLC0415  only for whoever captures something
-    from ztui.evidence.signals import signals_of  # noqa: PLC0415  as above
-    from ztui.panes.contain import KEPT  # noqa: PLC0415  as above
+    from ztui.evidence.signals import keep_evidence  # noqa: PLC0415  as above
 
-    output = None
+    output, place = None, app.settings.namespace or ""
     if app.settings.context == DEMO_CONTEXT:
         stamp = f"{app.frame.state.now:%Y%m%dT%H%M%S}"
         cache_dir(os.environ).mkdir(mode=0o700, parents=True, exist_ok=True)
         output = cache_dir(os.environ) / f"bundle-{incident.name if incident else 'demo'}-{stamp}.tar.gz"
-    where = app.frame.health.context if app.frame.health is not None else ""
-    also = signals_of(incident, app.frame.state.now, where) if incident is not None else ()
-    wanted = Wanted(target, app.settings.namespace or "", output, incident.name if incident is not None else "", also)
     try:
-        found = await core.capture(wanted)
+        if incident is not None:
+            found = await keep_evidence(core, incident, place, output)
+        else:
+            found = await core.capture(Wanted(target, place, output))
     except ZtuiError as error:
         app.tell(str(error))
         return
-    if incident is not None:
-        kept = f"{KEPT}{found.path}, SHA-256 {found.sha256}"
-        core.act(incident.name, kept, "acknowledged" if incident.phase == "new" else "")
     missing = len(found.manifest.missing)
     app.tell(
         f"{len(found.manifest.files)} files in {found.path}" + (f"; {missing} things could not be captured" if missing else "")

@@ -10,10 +10,9 @@ from screens.lines import LinesScreen
 from screens.live import Question
 from widgets.arrange import Column
 from widgets.lines import LineChosen
-from ztui.errors import ZtuiError
 from ztui.frame import Frame
 from ztui.panes.base import Line, cell
-from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, fused_in, has_evidence, key_of, measures_of
+from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, fused_in, key_of, measures_of
 from ztui.recipes.base import recipes
 
 
@@ -42,13 +41,16 @@ class ContainScreen(OfIncident, LinesScreen):
         self.incident = name
         self._skipped: frozenset[str] = frozenset()
         self._done: tuple[Done, ...] = ()
+        self._shown: tuple[Line, ...] = ()
         self._had_evidence = False
 
     def draw(self, frame: Frame) -> None:
         """Show a frame; once the evidence is kept, the cursor goes on to what is next."""
+        found, state = self.found(), frame.state
+        if found is not None:
+            self._shown = contain_lines(self.answer or (), found, self._done, self._skipped, state.now, fused_in(state))
         super().draw(frame)
-        found = self.found()
-        kept = found is not None and has_evidence(found)
+        kept = found is not None and found.has_evidence
         if kept and not self._had_evidence and self.answer is not None and self.chosen_key() == EVIDENCE:
             self.table.go_to(next((line.key for line in self.lines() if line.status == "open"), EVIDENCE))
         self._had_evidence = kept
@@ -59,23 +61,18 @@ class ContainScreen(OfIncident, LinesScreen):
 
     def lines(self) -> Sequence[Line]:
         """The evidence, then each measure."""
-        found = self.found()
-        if found is None:
-            return ()
-        state = self.ztui.frame.state
-        return contain_lines(self.answer or (), found, self._done, self._skipped, state.now, fused_in(state))
+        return self._shown
 
     def headline(self) -> Sequence[Line]:
         """What it is about, and what would be pressed now."""
         found = self.found()
         if found is None:
             return [self.ztui.title_line("this incident is not kept any more")]
-        lines = self.lines()
-        left = [line for line in lines[1:] if line.status == "open"]
-        done = sum(line.status == "done" for line in lines)
+        left = [line for line in self._shown if line.status == "open"]
+        done = sum(line.status == "done" for line in self._shown)
         about = str(found.things[0]) if found.things else "?"
         title = self.ztui.title_line(f"{found.level} · {about} · {found.phase} · {done} done, {len(left)} left")
-        if not has_evidence(found):
+        if not found.has_evidence:
             words = "Enter on the first line keeps the evidence; then go down the list"
         elif done and found.phase in {"new", "acknowledged"}:
             words = "when nothing more is wanted, a brings it to contained"
@@ -98,13 +95,10 @@ class ContainScreen(OfIncident, LinesScreen):
 
     async def _read(self) -> None:
         core = self.ztui.core
-        try:
-            changes = await (await core.desk()).changes() if core is not None else ()
-        except ZtuiError:
-            changes = ()  # without a journal nothing was done from here
+        changes = await core.changes() if core is not None else None
         self._done = tuple(
             Done(item.first.recipe, part.ref.namespace, item.first.at)
-            for item in changes
+            for item in changes or ()
             if item.state == "verified"
             for part in item.parts
             if part.ref is not None
@@ -125,7 +119,7 @@ class ContainScreen(OfIncident, LinesScreen):
         card = recipes().get(item.recipe) if item is not None else None
         if item is None or card is None or not item.works:
             self.ztui.tell("nothing to do here: the sentence below says why")
-        elif card.risk_class == "destructive" and not has_evidence(found):
+        elif card.risk_class == "destructive" and not found.has_evidence:
             self.ztui.tell("this destroys what could be looked at: the evidence is captured first, then press Enter again")
             keep_evidence(self.ztui, found)
         else:

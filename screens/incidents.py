@@ -15,7 +15,7 @@ from widgets.arrange import Column
 from widgets.lines import LineChosen
 from widgets.prompt import Prompt
 from ztui.errors import ZtuiError
-from ztui.kinds.base import CLUSTER, Ref
+from ztui.kinds.base import Ref
 from ztui.kinds.incident import PHASES, Incident
 from ztui.panes.base import Line, cell, prose
 from ztui.panes.incidents import TITLES, headline, incident_lines, incident_of
@@ -37,8 +37,7 @@ class OfIncident(FrameScreen):
 
     def found(self) -> Incident | None:
         """The incident as it is now; ``None`` where it is not kept any more."""
-        held = self.ztui.frame.state.objects.get(Incident, {}).get(CLUSTER, {}).get(self.incident)
-        return held if isinstance(held, Incident) else None
+        return self.ztui.frame.incidents.get(self.incident)
 
     def action_advance(self) -> None:
         """Acknowledge at once; every later state is typed, with what there is to say."""

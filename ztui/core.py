@@ -33,6 +33,7 @@ from ztui.store import Drop, Event, Hole, Put, Store, Whole
 from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
 
 if TYPE_CHECKING:
+    from ztui.changes.change import Change
     from ztui.changes.desk import Desk
     from ztui.evidence.capture import Captured, Wanted
     from ztui.evidence.tail import Tail
@@ -227,6 +228,13 @@ class Core:
 
                 self._desk = await open_desk(self, cluster, self._vault_door, self.settings, self._clock, self._state)
             return self._desk
+
+    async def changes(self) -> list[Change] | None:
+        """What was changed from here, oldest first; ``None`` where no journal tells."""
+        try:
+            return await (await self.desk()).changes()
+        except ZtuiError:
+            return None
 
     async def capture(self, wanted: Wanted, tell: Callable[[str], None] | None = None) -> Captured:
         """Write what can be known of one thing into a file, before anything is done to it. Raises ZtuiError."""

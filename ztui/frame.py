@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import cast
+
 import msgspec
 
 from ztui.board import Board
 from ztui.errors import ZtuiError
 from ztui.health import Health, SideLink, VaultLink
+from ztui.kinds.base import CLUSTER
+from ztui.kinds.incident import Incident
 from ztui.view import State
 
 
@@ -27,6 +32,17 @@ class Frame(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     vaults: tuple[VaultLink, ...] = ()
     sides: tuple[SideLink, ...] = ()
+
+    @property
+    def incidents(self) -> Mapping[str, Incident]:
+        """The incidents that are kept, by id."""
+        return cast("Mapping[str, Incident]", self.state.objects.get(Incident, {}).get(CLUSTER, {}))
+
+    @property
+    def cluster(self) -> str:
+        """Which cluster this is, for people: its context, and its id or address."""
+        health = self.health
+        return f"{health.context} ({health.cluster_id or health.server})" if health is not None else "?"
 
     @property
     def settled(self) -> bool:

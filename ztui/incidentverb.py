@@ -14,9 +14,7 @@ import msgspec
 
 from ztui.core import Core
 from ztui.errors import SettingsError
-from ztui.kinds.base import CLUSTER
 from ztui.kinds.incident import Incident, Phase
-from ztui.panes.contain import KEPT
 from ztui.panes.handover import handover, summary
 from ztui.panes.incidents import TITLES, headline, incident_lines, page
 from ztui.printing import as_columns, as_data, out
@@ -43,7 +41,7 @@ async def _done(core: Core, found: argparse.Namespace, wait_s: float) -> int:
     async with core.open():
         frame = await core.settled(wait_s)
         problem = frame.problem or (frame.health.problem if frame.health else None)
-        if problem is not None and not _incidents(core):
+        if problem is not None and not core.frame.incidents.values():
             raise problem
         work: Callable[[Core, argparse.Namespace], Awaitable[int]] = _WHAT[found.what]
         return await work(core, found)
@@ -56,8 +54,8 @@ async def _list(core: Core, found: argparse.Namespace) -> int:
             sys.stderr.write(f"{line.cells[0].text}\n")
         out(as_columns(TITLES[1:], ([part.text for part in line.cells[1:]] for line in incident_lines(view))))
     else:
-        out(as_data({"incidents": [_document(item) for item in _incidents(core)]}, found.output))
-    return EXIT_OPEN if any(item.is_open and item.level in {"high", "critical"} for item in _incidents(core)) else 0
+        out(as_data({"incidents": [_document(item) for item in core.frame.incidents.values()]}, found.output))
+    return EXIT_OPEN if any(item.is_open and item.level in {"high", "critical"} for item in core.frame.incidents.values()) else 0
 
 
 async def _show(core: Core, found: argparse.Namespace) -> int:
@@ -88,7 +86,7 @@ async def _note(core: Core, found: argparse.Namespace) -> int:
 
 async def _handover(core: Core, found: argparse.Namespace) -> int:
     item = one(core, found.id)
-    text = handover(item, core.frame.state.now, _cluster(core), await changes_since(core, item))
+    text = handover(item, core.frame.state.now, core.frame.cluster, await changes_since(core, item))
     if found.output_file is None:
         out(text)
     else:
@@ -99,16 +97,10 @@ async def _handover(core: Core, found: argparse.Namespace) -> int:
 
 async def _bundle(core: Core, found: argparse.Namespace) -> int:
     from ztui.capturing import told  # noqa: PLC0415  only for whoever captures something
-    from ztui.evidence.capture import Wanted  # noqa: PLC0415  as above
-    from ztui.evidence.signals import signals_of  # noqa: PLC0415  as above
+    from ztui.evidence.signals import keep_evidence  # noqa: PLC0415  as above
 
-    item = one(core, found.id)
-    if not item.things:
-        raise SettingsError(f"{item.name} is about nothing that has a name", why="there is nothing to capture")
     output = Path(found.output_file) if found.output_file else None
-    also = signals_of(item, core.frame.state.now, _cluster(core))
-    captured = await core.capture(Wanted(str(item.things[0]), core.settings.namespace or "", output, item.name, also))
-    core.act(item.name, f"{KEPT}{captured.path}, SHA-256 {captured.sha256}")
+    captured = await keep_evidence(core, one(core, found.id), core.settings.namespace or "", output)
     await core.settled(1.0)
     out(told(captured))
     return 0
@@ -116,6 +108,7 @@ async def _bundle(core: Core, found: argparse.Namespace) -> int:
 
 def _from_bundle(path: str, output: str) -> int:
     """The incident of a bundle, on a machine that has no cluster: as it was when it was captured."""
+    from ztui.capturing import UNSOUND  # noqa: PLC0415  only for whoever reads one
     from ztui.evidence.reading import page_of, read_bundle  # noqa: PLC0415  only for whoever reads one
 
     bundle = read_bundle(Path(path))
@@ -125,14 +118,14 @@ def _from_bundle(path: str, output: str) -> int:
     for problem in bundle.problems:
         sys.stderr.write(f"NOT what was captured: {clean(problem)}\n")
     out("".join(f"{line}\n" for line in page_of(bundle, name)))
-    return 0 if bundle.is_sound else EXIT_OPEN
+    return 0 if bundle.is_sound else UNSOUND
 
 
 async def _notify(core: Core, found: argparse.Namespace) -> int:
     from ztui.sources.notify import notify  # noqa: PLC0415  only for whoever notifies
 
     item = one(core, found.id)
-    where = await notify(core.settings, summary(item, core.frame.state.now, _cluster(core)))
+    where = await notify(core.settings, summary(item, core.frame.state.now, core.frame.cluster))
     core.act(item.name, f"told {where}")
     await core.settled(1.0)
     out(f"told {where}\n")
@@ -141,31 +134,16 @@ async def _notify(core: Core, found: argparse.Namespace) -> int:
 
 async def changes_since(core: Core, item: Incident) -> list[str]:
     """What was changed from here since an incident began, as sentences."""
-    from ztui.errors import ZtuiError  # noqa: PLC0415  one use
-
-    try:
-        changes = await (await core.desk()).changes()
-    except ZtuiError:
-        return []
+    changes = await core.changes() or ()
     made = [(change.first, change.state) for change in changes if change.first.at >= item.opened]
     return [f"{one.at:%m-%d %H:%M:%S} {one.recipe or 'change'} on {one.ref or one.path}: {state}" for one, state in made]
 
 
-def _cluster(core: Core) -> str:
-    health = core.frame.health
-    return f"{health.context} ({health.cluster_id or health.server})" if health is not None else "?"
-
-
-def _incidents(core: Core) -> list[Incident]:
-    held = core.frame.state.objects.get(Incident, {}).get(CLUSTER, {})
-    return [item for item in held.values() if isinstance(item, Incident)]
-
-
 def one(core: Core, name: str) -> Incident:
     """The incident whose id begins so. Raises SettingsError where it is not clear which is meant."""
-    found = [item for item in _incidents(core) if item.name.startswith(name)]
+    found = [item for item in core.frame.incidents.values() if item.name.startswith(name)]
     if len(found) != 1:
-        known = ", ".join(sorted(item.name for item in _incidents(core))[:5]) or "none is kept"
+        known = ", ".join(sorted(item.name for item in core.frame.incidents.values())[:5]) or "none is kept"
         why = f"{len(found)} begin so" if found else f"known: {known}"
         raise SettingsError(f"there is no incident {clean(name)!r}" if not found else "which incident?", why=why)
     return found[0]

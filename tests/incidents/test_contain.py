@@ -9,9 +9,9 @@ import pytest
 from tests.incidents.telling import Desk, told
 from tests.worlds import NOW, view_of
 from ztui.engines.incidents import acted
-from ztui.kinds.incident import Act, Incident
+from ztui.kinds.incident import KEPT, Act, Incident
 from ztui.panes.base import Line
-from ztui.panes.contain import EVIDENCE, KEPT, Done, contain_lines, fused_in, key_of, measures_of
+from ztui.panes.contain import EVIDENCE, Done, contain_lines, fused_in, key_of, measures_of
 from ztui.recipes.contain import Measure
 from ztui.store import Put
 

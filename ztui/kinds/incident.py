@@ -24,6 +24,8 @@ PHASES: Final[tuple[Phase, ...]] = ("new", "acknowledged", "contained", "eradica
 
 WORDS_LIMIT: Final = 1000
 NAME_LIMIT: Final = 300
+KEPT: Final = "evidence kept in "
+"""How the note of a captured bundle begins."""
 
 
 class Subject(msgspec.Struct, frozen=True):
@@ -134,6 +136,16 @@ class Incident(Kind, frozen=True):
     def is_open(self) -> bool:
         """Whether somebody still has to do something about it."""
         return self.phase != "closed"
+
+    @property
+    def is_alarm(self) -> bool:
+        """Whether every screen should tell of it: it is bad, and nobody has looked yet."""
+        return self.phase == "new" and self.level in {"high", "critical"}
+
+    @property
+    def has_evidence(self) -> bool:
+        """Whether a bundle about it was kept."""
+        return any(act.words.startswith(KEPT) for act in self.acts)
 
     @property
     def count(self) -> int:

@@ -13,19 +13,15 @@ from ztui.kinds.incident import Incident
 from ztui.kinds.workload import Job
 from ztui.panes.base import Line, Tone, cell, prose
 from ztui.panes.incidents import span
-from ztui.recipes.base import Note, recipes
+from ztui.recipes.base import recipes
 from ztui.recipes.contain import Measure, containment
 from ztui.recipes.fuse import PREFIX
-from ztui.redact import redact
-from ztui.text import Clean, clean
 from ztui.view import State, View
+from ztui.words import told
 
 TITLES: Final = ("", "step", "what", "on", "why")
 EVIDENCE: Final = "evidence"
 """The key of the line that captures a bundle."""
-
-KEPT: Final = "evidence kept in "
-"""How the note of a captured bundle begins."""
 
 THINGS: Final = 5
 LONG: Final = timedelta(hours=1)
@@ -52,8 +48,8 @@ def measures_of(view: View, name: str) -> tuple[Measure, ...]:
         return ()
     people = [Ref("user.openshift.io", "User", "", who) for who in found.principals if not who.startswith("system:")]
     targets = (*found.things[:THINGS], *people[:_PEOPLE])
-    told = {key_of(item): item for target in targets for item in containment(view, target)}
-    return tuple(told.values())
+    measures = {key_of(item): item for target in targets for item in containment(view, target)}
+    return tuple(measures.values())
 
 
 def fused_in(state: State) -> frozenset[str]:
@@ -90,7 +86,7 @@ def contain_lines(
 ) -> tuple[Line, ...]:
     """The evidence, then each measure. ``fused`` are the namespaces in which the cluster itself ends what was made."""
     changes, cards = tuple(done), recipes()
-    kept = has_evidence(incident)
+    kept = incident.has_evidence
     first = (
         cell("✔" if kept else "1", "pass" if kept else "accent"),
         cell("evidence"),
@@ -102,7 +98,7 @@ def contain_lines(
     for number, item in enumerate(measures, 2):
         key, card = key_of(item), cards.get(item.recipe)
         made, skips = done_at(item, changes, incident.opened), key in skipped
-        told = reminder(made, now, fused=item.step == "network" and item.on.namespace in fused) if made else words_of(item.why)
+        says = reminder(made, now, fused=item.step == "network" and item.on.namespace in fused) if made else told(item.why)
         tone: Tone = "dim" if skips or not item.works else _TONES.get(card.risk_class, "plain") if card else "dim"
         glyph = "✔" if made is not None else "–" if skips or not item.works else str(number)
         lines.append(
@@ -113,7 +109,7 @@ def contain_lines(
                     cell(item.step, "dim" if skips else "plain"),
                     cell(card.title if card is not None else item.recipe, tone),
                     cell(str(item.on), "dim" if skips else "plain"),
-                    prose(("skipped: " if skips else "") + told, "dim" if skips or not item.works else "plain"),
+                    prose(("skipped: " if skips else "") + says, "dim" if skips or not item.works else "plain"),
                 ),
                 ref=item.on,
                 namespace=item.on.namespace,
@@ -121,14 +117,3 @@ def contain_lines(
             )
         )
     return tuple(lines)
-
-
-def has_evidence(incident: Incident) -> bool:
-    """Whether a bundle of it was kept."""
-    return any(act.words.startswith(KEPT) for act in incident.acts)
-
-
-def words_of(note: Note) -> Clean:
-    """A sentence with its values."""
-    values = {name: clean(redact(value), limit=300) for name, value in note.values}
-    return clean(note.reason.text.format_map(values), limit=600)

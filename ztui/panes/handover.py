@@ -13,6 +13,7 @@ from ztui.kinds.incident import Incident
 from ztui.panes.incidents import clocks, timeline, worst_of
 from ztui.printing import unmarked
 from ztui.redact import redact
+from ztui.text import clean
 
 _DO: Final = {
     "new": "Nobody has acknowledged it.",
@@ -51,12 +52,12 @@ def summary(item: Incident, now: datetime, cluster: str) -> dict[str, Any]:
     return {
         "text": sentence_of(item, cluster),
         "id": item.name,
-        "cluster": redact(cluster),
+        "cluster": _plain(cluster),
         "level": item.level,
         "state": item.phase,
-        "on": [redact(str(ref)) for ref in item.things],
-        "by": [redact(name) for name in item.principals],
-        "rule": redact(worst.rule) if worst else "",
+        "on": [_plain(str(ref)) for ref in item.things],
+        "by": [_plain(name) for name in item.principals],
+        "rule": _plain(worst.rule) if worst else "",
         "sources": list(item.sources),
         "signals": item.count,
         "opened": item.opened.isoformat(timespec="seconds"),
@@ -76,6 +77,10 @@ def sentence_of(item: Incident, cluster: str) -> str:
 def _chat(text: str) -> str:
     table: Mapping[str, str] = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
     return "".join(table.get(char, char) for char in text if char.isprintable())
+
+
+def _plain(text: str) -> str:
+    return clean(redact(text))
 
 
 def _safe(text: str) -> str:

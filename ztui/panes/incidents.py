@@ -9,7 +9,7 @@ from typing import Final
 from ztui.checks.base import Status
 from ztui.engines.marks import GapNote
 from ztui.kinds.alert import BESIDE
-from ztui.kinds.base import Kind, Ref
+from ztui.kinds.base import Kind
 from ztui.kinds.incident import LEVELS, PHASES, Incident, Level, Phase, Seen
 from ztui.kinds.notice import NOTICES
 from ztui.panes.base import Line, Tone, cell, prose
@@ -174,9 +174,3 @@ def headline(view: View) -> tuple[Line, ...]:
 
 def _text(key: str, words: str, tone: Tone = "plain") -> Line:
     return Line(key, (prose(words, tone),))
-
-
-def first_thing(view: View, name: str) -> Ref | None:
-    """The workload that an incident is about."""
-    found = next((item for item in view.all(Incident) if item.name == name), None)
-    return found.things[0] if found is not None and found.things else None
