@@ -226,7 +226,7 @@ class Desk:
         async def look() -> None:
             await self._seen(preview)
             async for frame in self._core.frames():
-                if _holds(frame, preview, wanted, card if not preview.undoes else None, was):
+                if holds(frame, preview, wanted, card if not preview.undoes else None, was):
                     done.set()
                     return
 
@@ -336,11 +336,13 @@ def _same(a: Ref, b: Ref) -> bool:
     return (a.group, a.kind, a.namespace, a.name) == (b.group, b.kind, b.namespace, b.name)
 
 
-def _holds(frame: Frame, preview: Preview, wanted: tuple[CheckId, ...], card: Recipe | None, was: View) -> bool:
+def holds(frame: Frame, preview: Preview, wanted: tuple[CheckId, ...], card: Recipe | None, was: View) -> bool:
     """Whether a frame proves a change: the finding is gone, and the objects that we follow are as they were to be."""
     found = preview.plan
     if frame.board is None:
         return False
+    if not preview.undoes and not all(_has(frame.state, write) for write in found.writes if write.creates):
+        return False  # the first of several objects proves nothing of the others
     if card is not None and card.done is not None:
         return card.done(View(frame.state), found.on, was)
     if wanted:
