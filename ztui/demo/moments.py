@@ -47,6 +47,13 @@ class Moments:
         self._specs[uid] = spec
         return self.is_live and before is not None and before != spec
 
+    def unseen(self, obj: Obj) -> bool:
+        """Whether what an object asks for was never looked at; what the story tells with its outcome is done already."""
+        uid, spec = obj["metadata"]["uid"], json.dumps(obj.get("spec"), sort_keys=True)
+        before = self._specs.get(uid)
+        self._specs[uid] = spec
+        return self.is_live and before != spec and (before is not None or not obj.get("status"))
+
     def again(self, obj: Obj) -> Obj | None:
         """An object as it is now; None where it is gone."""
         resource = self.cluster.catalogue.of_kind(obj["apiVersion"], obj["kind"])

@@ -11,14 +11,16 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from ztui.demo import jobs, namespaces, operators, pods, traffic
+from ztui.demo import jobs, namespaces, olm, operators, pods, traffic
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
 from ztui.demo.moments import Moments
+from ztui.demo.operands import OPERANDS
 from ztui.demo.rbac import aggregated
 from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import Change, merge, stamp
+from ztui.demo.telling import tell
 
 Key = tuple[str, str, str, str]  # group, plural, namespace, name
 STARTING_S = 1.0
@@ -72,6 +74,13 @@ class Controllers(Moments):
                 self._queued.add(key)
                 self._queue.append(key)
 
+    def look_at_all(self) -> None:
+        """Has the operators look at every object of theirs: one of them has just started."""
+        for group, plural in OPERANDS:
+            resource = self.cluster.catalogue.named(f"{plural}.{group}")
+            for obj in self.store.all(resource):
+                self.queue(resource, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+
     def settle(self) -> None:
         """Runs controllers until none has work left."""
         with self.store.lock:
@@ -109,6 +118,13 @@ class Controllers(Moments):
         """Merges changes into a stored object."""
         resource = self.cluster.catalogue.of_kind(obj["apiVersion"], obj["kind"])
         return self.store.write(resource, merge(obj, changes))
+
+    def bring(self, obj: Obj) -> Obj:
+        """Stores an object as its controller does: of what is there already, only what is told here changes."""
+        resource = self.cluster.catalogue.of_kind(str(obj.get("apiVersion") or ""), obj["kind"])
+        found = self.store.find(resource, obj["metadata"]["name"], obj["metadata"].get("namespace", ""))
+        told = {key: value for key, value in obj.items() if key != "status" or value}
+        return tell(self.store, merge(found, {**told, "apiVersion": resource.api_version}) if found else obj)
 
     def children(self, owner: Obj, plural: str) -> list[Obj]:
         """Objects of a resource that an owner controls."""
@@ -444,4 +460,9 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("compliance.openshift.io", "complianceremediations"): operators.remediation,
     ("compliance.openshift.io", "compliancescans"): operators.scan,
     ("cert-manager.io", "certificates"): operators.certificate,
+    (olm.GROUP, "catalogsources"): olm.catalog_source,
+    (olm.GROUP, "operatorgroups"): olm.operator_group,
+    (olm.GROUP, "subscriptions"): olm.subscription,
+    (olm.GROUP, "installplans"): olm.install_plan,
+    **OPERANDS,
 }

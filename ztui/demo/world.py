@@ -8,25 +8,19 @@ RBAC rule. Pods and everything else that controllers make is made by `reconcile`
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any
-
-import yaml
 
 from ztui.demo import bulk, layers, scenarios, workloads
 from ztui.demo.answers import Obj
-from ztui.demo.catalogue import DATA, to_crd
+from ztui.demo.catalogue import to_crd
 from ztui.demo.cluster import Cluster
 from ztui.demo.reconcile import Controllers
+from ztui.demo.shortform import complete, offset, read, times
 from ztui.demo.store import Store, stamp
 from ztui.demo.telling import tell
 
 RBAC_API = "rbac.authorization.k8s.io/v1"
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MOMENT = re.compile(r"@([+-])(\d+)([smhd])(/date)?")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 CLUSTER_AGE = timedelta(days=412)
 
 
@@ -42,9 +36,9 @@ def fill(cluster: Cluster, *, scenario: str, seed: int, scale: int) -> Controlle
         if resource.origin == "crd":
             tell(store, to_crd(resource, stamp(store.now())))
     for group, version in [("", "v1"), *((g, v) for g, found in cluster.catalogue.groups().items() for v in found)]:
-        tell(store, _times(workloads.api_service(cluster.catalogue, group, version), start))
+        tell(store, times(workloads.api_service(cluster.catalogue, group, version), start))
     for name in ("rbac_kubernetes.yaml", "rbac_openshift.yaml"):
-        for obj in rbac_objects(_read(name), shipped=True):
+        for obj in rbac_objects(read(name), shipped=True):
             tell(store, obj)
     chapters = _chapters(scenario)
     for chapter in chapters:
@@ -68,29 +62,25 @@ def _settle_in_the_past(store: Store, run: Controllers, start: datetime, rng: ra
     run.settle()
 
 
-def _read(name: str) -> Any:
-    return yaml.load((DATA / name).read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506  # a safe loader
-
-
 def _chapters(scenario: str) -> list[Obj]:
     if scenario in scenarios.LAYERS:
-        return [layers.fold([_read(name) for name in scenarios.LAYERS[scenario]])]
-    return [_read(name) for name in scenarios.CHAPTERS[scenario]]
+        return [layers.fold([read(name) for name in scenarios.LAYERS[scenario]])]
+    return [read(name) for name in scenarios.CHAPTERS[scenario]]
 
 
 def _spaces(chapter: Obj, start: datetime) -> Iterator[tuple[str, Obj, datetime]]:
     for name, told in (chapter.get("namespaces") or {}).items():
         space: Obj = told or {}
-        yield name, space, start + _offset(space.get("age", "@-412d"))
+        yield name, space, start + offset(space.get("age", "@-412d"))
 
 
 def _open(store: Store, chapter: Obj, start: datetime) -> None:
     """Nodes and namespaces of one file of the story."""
     for node in workloads.nodes(chapter.get("nodes") or ()):
-        tell(store, _times(node, start))
+        tell(store, times(node, start))
     for name, space, age in _spaces(chapter, start):
         store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
-        tell(store, _times(workloads.namespace(name, space), start))
+        tell(store, times(workloads.namespace(name, space), start))
 
 
 def _tell(store: Store, chapter: Obj, start: datetime) -> None:
@@ -98,52 +88,16 @@ def _tell(store: Store, chapter: Obj, start: datetime) -> None:
     for name, space, age in _spaces(chapter, start):
         store.now = lambda age=age: age  # type: ignore[misc]  # default binds the age
         for obj in workloads.of_namespace(name, space):
-            tell(store, _times(obj, start))
+            tell(store, times(obj, start))
         for raw in space.get("objects") or ():
-            tell(store, _times(complete(raw, name), start))
+            tell(store, times(complete(raw, name), start))
     store.now = lambda: start - CLUSTER_AGE
     for raw in chapter.get("objects") or ():
-        tell(store, _times(complete(raw), start))
+        tell(store, times(complete(raw), start))
     for name, related in (chapter.get("operators") or {}).items():
-        tell(store, _times(workloads.cluster_operator(name, related, (chapter.get("conditions") or {}).get(name) or {}), start))
+        tell(store, times(workloads.cluster_operator(name, related, (chapter.get("conditions") or {}).get(name) or {}), start))
     for obj in rbac_objects(chapter.get("rights") or {}, shipped=False):
-        tell(store, _times(obj, start))
-
-
-def complete(raw: Obj, namespace: str = "") -> Obj:
-    """A manifest from its short form."""
-    raw = dict(raw)
-    meta: Obj = {"name": raw.pop("name")}
-    place = raw.pop("ns", namespace)
-    if place:
-        meta["namespace"] = place
-    age = raw.pop("age", None)
-    if age:
-        meta["creationTimestamp"] = age
-    for key in ("labels", "annotations", "ownerReferences", "finalizers", "generation", "managedFields"):
-        if key in raw:
-            meta[key] = raw.pop(key)
-    return {"apiVersion": raw.pop("api", ""), "kind": raw.pop("kind"), "metadata": meta, **raw}
-
-
-def _offset(text: str) -> timedelta:
-    found = _MOMENT.fullmatch(text)
-    if not found:
-        raise ValueError(text)
-    span = timedelta(**{_UNITS[found[3]]: int(found[2])})
-    return span if found[1] == "+" else -span
-
-
-def _times(value: Any, start: datetime) -> Any:
-    """The value with every `@-3d` replaced by the moment it means."""
-    if isinstance(value, dict):
-        return {key: _times(item, start) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_times(item, start) for item in value]
-    if isinstance(value, str) and value[:1] == "@" and _MOMENT.fullmatch(value):
-        moment = stamp(start + _offset(value))
-        return moment[:10] if value.endswith("/date") else moment
-    return value
+        tell(store, times(obj, start))
 
 
 # Rights

@@ -58,6 +58,8 @@ Variant = Literal["ocp", "k8s", "microshift"]
 _ALWAYS_PLATFORM: Final = frozenset(
     {"kube-system", "kube-public", "kube-node-lease", "openshift", "openshift-infra", "openshift-node"}
 )
+_OPERATORS: Final = "openshift-operators"
+_WATCHED: Final = "openshift.io/cluster-monitoring"
 _NAME_LABELS: Final = ("app.kubernetes.io/name", "app.kubernetes.io/instance", "app.kubernetes.io/part-of", "app")
 _OWN_GROUPS: Final = frozenset({"", "apps", "batch", "apps.openshift.io"})
 _PARENTS: Final[dict[str, type[Kind]]] = {
@@ -138,8 +140,10 @@ def platform(view: View) -> Platform:
 def namespace_classes(view: View, extra_platform: frozenset[str] = frozenset()) -> dict[str, NamespaceClass]:
     """The class of every namespace that is known.
 
-    ``platform``: a cluster operator answers for it. ``addon``: an operator is installed in it, or the API server trusts a
-    webhook or an API service in it (both take cluster rights to arrange, so a tenant cannot leave the judged scope by a label).
+    ``platform``: a cluster operator answers for it. ``addon``: an operator is installed in it (``openshift-operators`` is for
+    it), the API server trusts a webhook or an API service in it, or it has a reserved name and the platform's monitoring watches
+    it. All of this takes cluster rights to arrange: a project of a reserved name is refused, and so is its label, so a tenant
+    cannot leave the judged scope.
     ``user``: the rest. ``unproven``: the name looks reserved, and whether an operator answers for it could not be read.
     """
     gap = view.gap(ClusterOperator)
@@ -250,7 +254,9 @@ def _trusted(view: View) -> set[str]:
     for service in view.all(APIService):
         if service.spec.service:
             found.add(service.spec.service.namespace)
-    return found - {CLUSTER, "default"}
+    watched = (item for item in view.all(Namespace) if item.labels.get(_WATCHED) == "true")
+    found.update(item.name for item in watched if looks_reserved(item.name))
+    return found - {CLUSTER, "default"} | {_OPERATORS}
 
 
 def _class_of(name: str, platforms: frozenset[str] | set[str], addons: set[str], *, blind: bool) -> NamespaceClass:
