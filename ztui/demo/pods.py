@@ -11,6 +11,8 @@ from ztui.demo.answers import Obj
 from ztui.demo.store import merge, stamp
 
 _SAFE = "bcdfghjklmnpqrstvwxz2456789"  # apimachinery rand.SafeEncodeString
+REVISION = "controller-revision-hash"
+"""The label by which StatefulSets and DaemonSets know which template a pod is made of."""
 _API_TOKEN = "kube-api-access-"  # noqa: S105  # the volume's name
 
 

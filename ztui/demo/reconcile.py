@@ -312,17 +312,24 @@ def _stateful(run: Controllers, owner: Obj) -> None:
     have = {pod["metadata"]["name"]: pod for pod in run.children(owner, "pods")}
     wanted = [f"{name}-{number}" for number in range(spec.get("replicas", 1))]
     template = merge(spec["template"], {"metadata": {"labels": {"apps.kubernetes.io/pod-index": None}}})
+    revision = f"{name}-{pods.template_hash(spec['template'])}"
     for number, pod_name in enumerate(wanted):
-        labels = {"statefulset.kubernetes.io/pod-name": pod_name, "apps.kubernetes.io/pod-index": str(number)}
+        labels = {
+            "statefulset.kubernetes.io/pod-name": pod_name,
+            "apps.kubernetes.io/pod-index": str(number),
+            pods.REVISION: revision,
+        }
         if pod_name not in have and run.store.find(run.cluster.catalogue.named("pods"), pod_name, owner["metadata"]["namespace"]):
             continue  # one that it let go of still has the name
         if pod_name not in have:
             run.create_pod(owner, merge(template, {"metadata": {"labels": labels}}), pod_name)
-        elif not _same_images(have[pod_name], spec["template"]):
+        elif have[pod_name]["metadata"]["labels"].get(pods.REVISION, revision) != revision:
             run.drop(have[pod_name])
     for pod_name in have.keys() - set(wanted):
         run.drop(have[pod_name])
-    _count(run, owner, {"currentReplicas": spec.get("replicas", 1), "updatedReplicas": spec.get("replicas", 1)})
+    count = spec.get("replicas", 1)
+    told = {"currentReplicas": count, "updatedReplicas": count, "currentRevision": revision, "updateRevision": revision}
+    _count(run, owner, told)
 
 
 def _same_images(pod: Obj, template: Obj) -> bool:
@@ -350,16 +357,18 @@ def _ready(pod: Obj) -> bool:
 def _daemon(run: Controllers, owner: Obj) -> None:
     spec = owner["spec"]
     nodes = [n["metadata"]["name"] for n in run.store.of("nodes") if _fits(spec["template"]["spec"], n)]
+    revision = pods.template_hash(spec["template"])
+    template = merge(spec["template"], {"metadata": {"labels": {pods.REVISION: revision}}})
     have: dict[str, Obj] = {}
     for pod in run.children(owner, "pods"):
-        if not _same_images(pod, spec["template"]) or pod["spec"].get("nodeName") not in nodes:
+        if pod["metadata"]["labels"].get(pods.REVISION, revision) != revision or pod["spec"].get("nodeName") not in nodes:
             run.drop(pod)
         else:
             have[pod["spec"]["nodeName"]] = pod
     for node in nodes:
         if node not in have:
             name = f"{owner['metadata']['name']}-{pods.suffix(run.rng)}"
-            run.create_pod(owner, spec["template"], name, node=node)
+            run.create_pod(owner, template, name, node=node)
     ready = sum(_ready(pod) for pod in run.children(owner, "pods"))
     count = len(nodes)
     status = {

@@ -19,7 +19,7 @@ from ztui.text import clean
 
 RiskClass = Literal["safe", "disruptive", "destructive"]
 FILES: Final = ("phase1.yaml", "phase2.yaml", "phase3.yaml", "phase4.yaml", "foundations.yaml")
-_BLANK: Final = re.compile(r"<(namespace|name|kind|account|subject|cluster|server)>")
+_BLANK: Final = re.compile(r"<(namespace|name|kind|account|subject|service|cluster|server)>")
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +31,10 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Procedure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"checks": "for", "risk_class": "class"}):
-    """A way to mend something. ``minutes`` of a person's work, ``reboots`` says that nodes restart."""
+    """A way to mend something. ``minutes`` of a person's work, ``reboots`` says that nodes restart.
+
+    ``after`` names checks that must not be open any more: before them it would lock people out, or break what runs.
+    """
 
     id: str
     title: str
@@ -40,6 +43,7 @@ class Procedure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     steps: tuple[Step, ...]
     risk_class: RiskClass = "safe"
     reboots: bool = False
+    after: tuple[str, ...] = ()
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -79,6 +83,7 @@ def filled(text: str, finding: Finding | None, names: Names) -> str:
         "kind": on.kind.lower() if on and on.kind != "Cluster" else "",
         "account": values.get("account", ""),
         "subject": values.get("subject", ""),
+        "service": values.get("service", "").rpartition("/")[2],
         "cluster": names.cluster,
         "server": names.server,
     }

@@ -1,7 +1,7 @@
 """The fastest path to a phase: what is open, in the order in which mending it gets furthest.
 
 A stop is a check that keeps a row open. Earlier phases first; in a phase, rows with fewest stops left first, then less work, less
-risk, no restarts. Pure arithmetic over the board.
+risk, no restarts; never before what has to be done first. Pure arithmetic over the board.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def route(board: Board, cards: Mapping[CheckId, Check], *, to: int = 4, skipped:
         for row in phase.rows:
             if row.status not in DONE:
                 found += _stops(board, cards, row, skipped)
-    return [stop for _, stop in sorted(found, key=_order)]
+    return _in_turn([stop for _, stop in sorted(found, key=_order)])
 
 
 def skipped_in(state: State) -> frozenset[str]:
@@ -107,6 +107,21 @@ def _stops(
         )
         found.append((order, stop))
     return found
+
+
+def _in_turn(stops: list[Stop]) -> list[Stop]:
+    """The stops so that each comes behind those that its cheapest way has to come after; one left for later holds nobody up."""
+    left, found = list(stops), list[Stop]()
+    while left:
+        open_ones = {stop.check for stop in left if stop.state != "skipped"}
+        first = next((stop for stop in left if not _waits(stop, open_ones)), left[0])
+        left.remove(first)
+        found.append(first)
+    return found
+
+
+def _waits(stop: Stop, open_ones: set[CheckId]) -> bool:
+    return bool(stop.procedures) and any(CheckId(item) in open_ones for item in stop.procedures[0].after)
 
 
 def _gates(verdict: Verdict, card: Check) -> bool:
