@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from ztui.demo import workloads
 from ztui.demo.answers import Obj
 from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import stamp
@@ -145,6 +146,10 @@ def _issued(run: Controllers, obj: Obj) -> None:
         "conditions": [item for item in held if item["type"] != "Issuing"],
     }
     run.update(found, {"status": status})
+    meta = found["metadata"]
+    about = {"type": "kubernetes.io/tls", "keys": ["tls.crt", "tls.key", "ca.crt"]}
+    notes = {"annotations": {"cert-manager.io/certificate-name": meta["name"]}}
+    run.bring(workloads.secret(meta["namespace"], found["spec"]["secretName"], {**about, **notes}))
 
 
 def balancer(run: Controllers, obj: Obj) -> None:

@@ -16,7 +16,7 @@ from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
 from ztui.demo.moments import Moments
-from ztui.demo.operands import OPERANDS
+from ztui.demo.operands import OPERANDS, delivery, scans
 from ztui.demo.rbac import aggregated
 from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import Change, merge, stamp
@@ -75,9 +75,9 @@ class Controllers(Moments):
                 self._queue.append(key)
 
     def look_at_all(self) -> None:
-        """Has the operators look at every object of theirs: one of them has just started."""
-        for group, plural in OPERANDS:
-            resource = self.cluster.catalogue.named(f"{plural}.{group}")
+        """Has the operators look at every object of theirs and at every pod: one of them has just started."""
+        for group, plural in (("", "pods"), ("", "namespaces"), *OPERANDS):
+            resource = self.cluster.catalogue.named(f"{plural}.{group}".rstrip("."))
             for obj in self.store.all(resource):
                 self.queue(resource, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
@@ -425,6 +425,7 @@ def _pod(run: Controllers, pod: Obj) -> None:
     controlled = any(owner["kind"] != "Node" for owner in pod["metadata"].get("ownerReferences") or ())
     if not controlled and pod.get("status", {}).get("phase", "Pending") == "Pending":
         run.start(pod)
+    scans.pod(run, pod)
 
 
 def _cluster_role(run: Controllers, role: Obj) -> None:
@@ -438,6 +439,11 @@ def _cluster_role(run: Controllers, role: Obj) -> None:
         selectors = (other.get("aggregationRule") or {}).get("clusterRoleSelectors") or ()
         if any(selector_predicate(selector)(labels) for selector in selectors):
             run.queue(resource, "", other["metadata"]["name"])
+
+
+def _namespace(run: Controllers, space: Obj) -> None:
+    namespaces.namespace(run, space)
+    delivery.namespace(run, space)
 
 
 def _service(run: Controllers, service: Obj) -> None:
@@ -455,7 +461,7 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("", "pods"): _pod,
     ("batch", "jobs"): jobs.run_job,
     ("batch", "cronjobs"): jobs.cron_job,
-    ("", "namespaces"): namespaces.namespace,
+    ("", "namespaces"): _namespace,
     ("", "services"): _service,
     ("route.openshift.io", "routes"): traffic.route,
     ("networking.k8s.io", "ingresses"): traffic.ingress,
@@ -468,7 +474,6 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("machineconfiguration.openshift.io", "machineconfigpools"): operators.pool,
     ("compliance.openshift.io", "complianceremediations"): operators.remediation,
     ("compliance.openshift.io", "compliancescans"): operators.scan,
-    ("cert-manager.io", "certificates"): operators.certificate,
     (olm.GROUP, "catalogsources"): olm.catalog_source,
     (olm.GROUP, "operatorgroups"): olm.operator_group,
     (olm.GROUP, "subscriptions"): olm.subscription,

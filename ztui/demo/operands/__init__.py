@@ -1,5 +1,13 @@
 """What the operators of the demo cluster make of their own objects, by the kind of those."""
 
-from ztui.demo.operands import mesh, nodes
+from ztui.demo.operands import backup, delivery, identity, keeping, logs, mesh, nodes
 
-OPERANDS = {**mesh.OPERANDS, **nodes.OPERANDS}
+OPERANDS = {
+    **mesh.OPERANDS,
+    **nodes.OPERANDS,
+    **keeping.OPERANDS,
+    **logs.OPERANDS,
+    **delivery.OPERANDS,
+    **backup.OPERANDS,
+    **identity.OPERANDS,
+}

@@ -78,6 +78,17 @@ def start(run: Controllers, namespace: str, lines: Obj) -> None:
         run.bring(obj)
 
 
+def refuses(run: Controllers, name: str, at: tuple[str, str, str], groups: list[str], plurals: list[str]) -> None:
+    """A webhook that looks at what is written, and without which nothing is; `at` is namespace, Service and path."""
+    namespace, service, path = at
+    client = {"service": {"namespace": namespace, "name": service, "path": path, "port": 443}}
+    rule = {"apiGroups": groups, "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": plurals, "scope": "*"}
+    hook = {"admissionReviewVersions": ["v1"], "sideEffects": "None", "failurePolicy": "Fail"}
+    meta = {"name": name}
+    head = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": meta}
+    run.bring({**head, "webhooks": [{"name": f"validate.{groups[0]}", **hook, "clientConfig": client, "rules": [rule]}]})
+
+
 def ready(run: Controllers, obj: Obj, status: Obj | None = None, *kinds: str) -> None:
     """An object's status says that all is done: conditions of these kinds are true, Ready where none is named."""
     now = stamp(run.store.now())
