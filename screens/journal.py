@@ -1,4 +1,4 @@
-"""Journal: what was changed from here, by whom, and how it ended; take one back, or see its steps."""
+"""Journal: what was changed from here, by whom, and how it ended; take one or a whole session back, or see its steps."""
 
 from __future__ import annotations
 
@@ -28,11 +28,15 @@ class JournalScreen(FrameScreen):
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (
         ("Enter", "steps"),
         ("U", "take it back"),
+        ("S", "take its session back"),
         ("/", "filter"),
         ("x", "export"),
         ("Esc", "back"),
     )
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("U", "take_back", show=False, id="take-back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("U", "take_back", show=False, id="take-back"),
+        Binding("S", "take_session_back", show=False, id="take-session-back"),
+    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,3 +115,13 @@ class JournalScreen(FrameScreen):
             self.ztui.tell("put the cursor on a change first")
         else:
             self.app.push_screen(ChangeScreen(found.first.ref or Ref("", "", "", found.id), (), undo=found.id))
+
+    def action_take_session_back(self) -> None:
+        """Look at what taking back everything would do that was made in the session of the change under the cursor."""
+        from screens.rewind import RewindScreen  # noqa: PLC0415  only where it is asked
+
+        found = self._chosen()
+        if found is None:
+            self.ztui.tell("put the cursor on a change first")
+        else:
+            self.app.push_screen(RewindScreen(found.first.session))

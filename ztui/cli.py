@@ -286,9 +286,12 @@ def _journal(verbs: argparse._SubParsersAction[_Parser]) -> None:
         )
     for verb in (journal, show):
         verb.add_argument("-o", "--output", default=argparse.SUPPRESS, choices=("table", "json", "yaml", "csv"))
-    undo = whats.add_parser("undo", help="what taking a change back would do; --apply asks, and does it")
+    undo = whats.add_parser("undo", help="what taking a change or a session back would do; --apply asks, and does it")
     undo.set_defaults(what="undo")
-    undo.add_argument("id", help="the id of a change")
+    undo.add_argument("id", nargs="?", help="the id of a change")
+    undo.add_argument(
+        "--session", metavar="ID|last", help="all that a session made: its id or that of one of its changes, or how it begins"
+    )
     _connection(undo)
     _agreeing(undo)
 

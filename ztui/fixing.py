@@ -9,9 +9,12 @@ import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from ztui.board import Board
 from ztui.checks.base import Check, Finding, Status
@@ -25,11 +28,13 @@ from ztui.text import clean
 from ztui.words import told
 
 if TYPE_CHECKING:
+    from ztui.changes.consent import Consent, Need
     from ztui.changes.desk import Desk
     from ztui.changes.preview import Preview
     from ztui.changes.protocol import Outcome
 
 NOT_PROVED: Final = 1
+NOT_SENT: Final = "nothing was sent; --apply asks and applies\n"
 _OPEN: Final = frozenset({Status.FAIL, Status.WARN})
 
 
@@ -54,6 +59,21 @@ def undo(found: argparse.Namespace, settings: Settings, find: Finder) -> tuple[s
     return asyncio.run(with_desk(found, settings, find, ask))
 
 
+@asynccontextmanager
+async def open_desk(settings: Settings, find: Finder, *, triage: bool = False) -> AsyncIterator[tuple[Core, Desk]]:
+    """A core that has read the cluster, and its desk. Raises ZtuiError where it cannot be read."""
+    from ztui.recipes.base import kinds_used  # noqa: PLC0415  only these verbs need them
+
+    state = records_folder(settings, os.environ)
+    core = Core(settings, find, also=kinds_used(), state=state, triage=triage)
+    async with core.open():
+        frame = await core.settled(settings.wait_s)
+        problem = frame.problem or (frame.health.problem if frame.health else None)
+        if problem is not None:
+            raise problem
+        yield core, await core.desk()
+
+
 async def with_desk(
     found: argparse.Namespace,
     settings: Settings,
@@ -65,25 +85,17 @@ async def with_desk(
 
     ``done`` is told how that ended; with it, incidents are listened for.
     """
-    from ztui.recipes.base import kinds_used  # noqa: PLC0415  only these verbs need them
-
-    state = records_folder(settings, os.environ)
-    core = Core(settings, find, also=kinds_used(), state=state, triage=done is not None)
-    async with core.open():
-        frame = await core.settled(settings.wait_s)
-        problem = frame.problem or (frame.health.problem if frame.health else None)
-        if problem is not None:
-            raise problem
-        desk = await core.desk()
+    async with open_desk(settings, find, triage=done is not None) as (core, desk):
         preview = await ask(core, desk)
         if found.emit:
-            return _emitted(desk, preview, Path(found.emit)), 0
+            return emitted(desk, preview, Path(found.emit)), 0
         if found.output != "table":
             return as_data(document(preview, desk), found.output), 0
-        sys.stdout.write(_told(preview, desk))
+        sys.stdout.write(words_of(preview, desk))
         if not found.apply:
-            return "nothing was sent; --apply asks and applies\n", 0
-        outcome = await _agreed(desk, preview, yes=found.yes)
+            return NOT_SENT, 0
+        given = await consented(desk, preview.need(desk.mode), yes=found.yes)
+        outcome = await desk.apply(preview, msgspec.structs.replace(given, force=preview.forces), say)
         if done is not None:
             await done(core, outcome)
         return f"{outcome.state}: {clean(outcome.words)} (change {outcome.change})\n", _status(outcome)
@@ -148,7 +160,8 @@ def document(preview: Preview, desk: Desk) -> dict[str, Any]:
     }
 
 
-def _told(preview: Preview, desk: Desk) -> str:
+def words_of(preview: Preview, desk: Desk) -> str:
+    """A preview as a person reads it before it is agreed to."""
     from ztui.changes import shown  # noqa: PLC0415  as above
 
     head = f"{shown.title(preview.plan)}   {preview.need(desk.mode).risk_class}"
@@ -156,11 +169,13 @@ def _told(preview: Preview, desk: Desk) -> str:
     return "\n".join([head, *lines]) + "\n"
 
 
-async def _agreed(desk: Desk, preview: Preview, *, yes: bool) -> Outcome:
-    """Ask at the terminal as strongly as the change is; automation may say yes to safe changes only."""
-    from ztui.changes.consent import Consent  # noqa: PLC0415  as above
+async def consented(desk: Desk, wanted: Need, *, yes: bool) -> Consent:
+    """Ask at the terminal for as much as is wanted; automation may say yes to safe changes only.
 
-    wanted = preview.need(desk.mode)
+    Raises ChangeError where it was not agreed to.
+    """
+    from ztui.changes.consent import Consent, missing  # noqa: PLC0415  as above
+
     if desk.mode.read_only:
         raise ChangeError("nothing was sent", why=f"read-only: {desk.mode.read_only}")
     if yes and wanted.risk_class != "safe":
@@ -173,8 +188,11 @@ async def _agreed(desk: Desk, preview: Preview, *, yes: bool) -> Outcome:
             desk.unlock()
     reason = await asyncio.to_thread(_asked, "why (kept in the journal): ") if wanted.reason else ""
     words = 'apply? type "y": ' if wanted.risk_class == "safe" else f'type "{clean(wanted.word, limit=300)}" to apply: '
-    typed = wanted.word if yes else await asyncio.to_thread(_asked, words)
-    return await desk.apply(preview, Consent(typed, reason, force=preview.forces), _say)
+    given = Consent(wanted.word if yes else await asyncio.to_thread(_asked, words), reason)
+    lacks = missing(wanted, given)
+    if lacks:
+        raise ChangeError("nothing was sent", why="not agreed to", next=lacks)
+    return given
 
 
 def _asked(words: str) -> str:
@@ -183,7 +201,8 @@ def _asked(words: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """What goes on, beside what is printed."""
     sys.stderr.write(f"{clean(text)}\n")
     sys.stderr.flush()
 
@@ -192,7 +211,7 @@ def _status(outcome: Outcome) -> int:
     return 0 if outcome.state == "verified" else NOT_PROVED
 
 
-def _emitted(desk: Desk, preview: Preview, folder: Path) -> str:
+def emitted(desk: Desk, preview: Preview, folder: Path) -> str:
     """Write the change for the repository that its objects come from; nothing is sent."""
     name = f"{preview.plan.recipe.lower()}-{preview.plan.on.typed}.yaml".replace("/", "-").replace(":", "-")
     path = folder / name

@@ -118,7 +118,7 @@ def _about(change: Change) -> list[str]:
     first = change.first
     lines = [
         f"by {clean(first.user) or 'nobody named'}, context {clean(first.context) or '?'}, cluster {clean(first.cluster) or '?'}",
-        f"recipe {clean(first.recipe) or 'none'}, state {_state(change)}",
+        f"recipe {clean(first.recipe) or 'none'}, session {clean(first.session) or 'none'}, state {_state(change)}",
     ]
     lines += [f"takes back {clean(first.undoes)}"] if first.undoes else []
     lines += [f"reason: {clean(first.reason)}"] if first.reason else []

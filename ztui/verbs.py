@@ -191,9 +191,12 @@ def journal(found: argparse.Namespace, settings: Settings) -> int:
 
 def _undo(found: argparse.Namespace, settings: Settings) -> int:
     from ztui.fixing import undo  # noqa: PLC0415  only this verb needs it
+    from ztui.rewinding import undo_session  # noqa: PLC0415  the same
 
+    if bool(found.id) == bool(found.session):
+        raise SettingsError("what is to be taken back?", where="ztui journal undo", next="Name a change, or --session ID|last")
     with target_finder(found, settings) as (finder, mine):
-        text, status = undo(found, mine, finder)
+        text, status = (undo_session if found.session else undo)(found, mine, finder)
     out(text)
     return status
 

@@ -68,6 +68,9 @@ def test_a_patch_for_a_repository(own: DemoThread, tmp_path: Path) -> None:
         ((*FIX, "--apply", "--yes"), 3, "--yes is for safe changes"),
         ((*FIX, "--apply", "--yes", "--read-only"), 3, "read-only"),
         (("journal", "undo", "nothing"), 3, "there is no change nothing"),
+        (("journal", "undo"), 2, "what is to be taken back?"),
+        (("journal", "undo", "a", "--session", "last"), 2, "what is to be taken back?"),
+        (("journal", "undo", "--session", "last"), 3, "nothing was changed from here"),
     ],
 )
 def test_what_cannot_be_done_is_told(
@@ -106,3 +109,29 @@ def test_another_word_applies_nothing(own: DemoThread, tmp_path: Path) -> None:
         ztui.press("yes\r")
         assert ztui.ends() == 3
     assert PSA not in labels(own)
+
+
+def test_a_session_is_taken_back_from_the_shell(own: DemoThread, tmp_path: Path) -> None:
+    config = str(own.write_kubeconfig(tmp_path / "kubeconfig"))
+    with Program(tmp_path, *FIX, "--apply", "--kubeconfig", config) as ztui:
+        ztui.until('type "payments" to apply')
+        ztui.press("payments\r")
+        assert ztui.ends() == 0
+    back = ("journal", "undo", "--session", "last")
+    looked = run(tmp_path, own, *back)
+    assert (looked.returncode, PSA in labels(own)) == (0, True)
+    assert "Taken back, in this order" in looked.stdout
+    assert "nothing was sent" in looked.stdout
+    found = json.loads(run(tmp_path, own, *back, "-o", "json").stdout)
+    assert (found["schema"], len(found["changes"]), found["held"]) == ("ztui.rewind", 1, [])
+    assert found["previews"][0]["riskClass"] == "disruptive"
+    assert "--yes is for safe changes" in run(tmp_path, own, *back, "--apply", "--yes").stderr
+    assert PSA in labels(own)
+    with Program(tmp_path, *back, "--apply", "--kubeconfig", config) as ztui:
+        ztui.until('type "payments" to apply')
+        ztui.press("payments\r")
+        assert ztui.ends() == 0
+        ztui.drained()
+        assert "verified: taken back" in ztui.text
+    assert PSA not in labels(own)
+    assert "is left to take back" in run(tmp_path, own, *back).stderr

@@ -1,4 +1,4 @@
-"""From a young cluster on, at a terminal: what one-key remedies mend, each key on the screen, and all of it back.
+"""From a young cluster on, at a terminal: what one-key remedies mend, each key on the screen, and all of it back by one.
 
 Other eyes look afterwards: the journal's own check, and a client of the cluster that compares every object before and after.
 """
@@ -97,11 +97,6 @@ class Hands:
             self._send(letter)
             self.ztui.quiet(0.06)
 
-    def down(self) -> None:
-        """The arrow that every list takes."""
-        self.ztui.quiet(0.5)
-        self._send(BYTES["Down"])
-
     def consent(self) -> None:
         """Agree: by the key, or by the word that the screen asks for."""
         self.press("a", "apply")
@@ -110,7 +105,11 @@ class Hands:
         self.ztui.quiet(0.6)
         found = asked.search(self.ztui.text)
         assert found is not None
-        self.words(found[1] or found[2])
+        word = found[1] or found[2]
+        for at, letter in enumerate(word):  # as a person: the next one once this one is there
+            self.words(letter)
+            if at + 1 < len(word):
+                self.ztui.until(f"{word[: at + 1]}▏")
 
     def _send(self, key: str) -> None:
         self.ztui.press(key)
@@ -157,7 +156,7 @@ def passed(folder: Path) -> tuple[set[str], set[str]]:
     return checks, {row["row"] for row in rows if row["status"] == "achieved"}
 
 
-def test_from_a_young_cluster_by_keys_and_back(young: DemoThread, tmp_path: Path) -> None:
+def test_from_a_young_cluster_by_keys_and_back_by_one(young: DemoThread, tmp_path: Path) -> None:
     config = own_settings(tmp_path, young)
     admin = Client(young.url, young.ca_pem, young.token("admin"))
     was, (open_before, rows_before) = held(admin), passed(tmp_path)
@@ -175,13 +174,13 @@ def test_from_a_young_cluster_by_keys_and_back(young: DemoThread, tmp_path: Path
         hands.press("1", shown="1-4 phase")
         hands.press(":", "command")
         hands.words("journal\r")
-        for number in range(len(changes)):
-            if number:
-                hands.down()
-            hands.press("U", "take it back")
-            hands.consent()
-            ztui.until("verified: taken back")
-            hands.press("Esc", "leave")
+        hands.press("S", "take its session back")
+        ztui.until(f"{len(changes)} changes")
+        before = hands.count
+        hands.consent()
+        ztui.until(lambda: ztui.text.count("verified: taken back") == len(changes))
+        assert hands.count - before == len(f"a{len(changes)} changes"), "one consent for all of them"
+        hands.press("Esc", "leave")
         ztui.press("qqq")
     assert passed(tmp_path) == (open_before, rows_before)
     assert held(admin) == was

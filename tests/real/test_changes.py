@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ import pytest
 from tests.changes.desks import agree, drained
 from tests.changes.test_protocol import person
 from tests.servers.kube import KubeServer
+from ztui.changes import rewind
+from ztui.changes.batch import Batch, in_turn
 from ztui.changes.desk import Desk
 from ztui.changes.preview import Preview
 from ztui.core import Core
@@ -70,10 +73,10 @@ def shop(kube: KubeServer) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def on(kube: KubeServer) -> AsyncIterator[Desk]:
-    """The desk of a core that has read everything."""
+async def on(kube: KubeServer, state: Path | None = None) -> AsyncIterator[Desk]:
+    """The desk of a core that has read everything; with a folder its journal outlives it."""
     settings = Settings(kubeconfig=str(kube.kubeconfig()))
-    core = Core(Settings(), lambda: find_target(settings, {}), also=kinds_used())
+    core = Core(Settings(), lambda: find_target(settings, {}), also=kinds_used(), state=state)
     async with core.open():
         await core.settled(60)
         yield await core.desk()
@@ -136,3 +139,31 @@ async def test_the_pods_that_break_a_level_are_named(kube: KubeServer, shop: str
         shown = await desk.preview(recipes()["R-PSA"], Ref("", "Namespace", "", shop), {"level": "restricted"})
         warnings = [text for step in shown.steps if step.dry for text in step.dry.warnings]
         assert any("web-0" in text and "privileged" in text for text in warnings)
+
+
+async def test_a_session_and_back_by_another(kube: KubeServer, shop: str, tmp_path: Path) -> None:
+    """Four changes, two of them of one field: the budget and the policies go, and the field has what it had."""
+    kinds = ("namespace", shop), ("networkpolicies", "-n", shop), ("poddisruptionbudgets", "-n", shop)
+    place = Ref("", "Namespace", "", shop)
+    chosen: tuple[tuple[str, Ref, dict[str, str]], ...] = (
+        ("R-PSA", place, {"level": "baseline"}),
+        ("R-NP-DENY", place, {"direction": "ingress"}),
+        ("R-PDB", Ref("apps", "Deployment", shop, "web"), {}),
+        ("R-PSA", place, {"level": "restricted"}),
+    )
+    before = [await asyncio.to_thread(held, kube, what, shop) for what in kinds]
+    async with on(kube, tmp_path) as desk:
+        for recipe, ref, answers in chosen:
+            outcome = await agree(desk, hurried(await desk.preview(recipes()[recipe], ref, answers)))
+            assert outcome.state in {"verified", "applied"}, outcome.words
+    changed = [await asyncio.to_thread(held, kube, what, shop) for what in kinds]
+    assert all(now != was for now, was in zip(changed, before, strict=True))
+    async with on(kube, tmp_path) as desk:
+        session = rewind.session_of(await desk.changes(), rewind.LAST)
+        found = await rewind.look(desk, session, lambda _: None)
+        assert [item.first.recipe for item in found.changes] == [recipe for recipe, _, _ in reversed(chosen)]
+        assert (found.late, found.held) == (frozenset({3}), ())
+        batch = Batch("real", len(found.previews))
+        turns = in_turn(desk, found.previews, lambda at: rewind.turn(desk, found, at), "it is over now", batch, lambda _: None)
+        assert [item.state async for item in turns] == ["verified"] * 4
+    assert [await asyncio.to_thread(held, kube, what, shop) for what in kinds] == before

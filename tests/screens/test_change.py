@@ -19,6 +19,7 @@ from screens.app import ZtuiApp
 from screens.change import ChangeScreen
 from screens.fixes import FixesScreen
 from screens.journal import JournalScreen
+from screens.rewind import RewindScreen
 from screens.unlock import UnlockScreen
 from tests.changes.desks import drained
 from tests.demo.client import Client
@@ -269,3 +270,105 @@ async def test_a_batch_that_stopped_goes_on_with_the_rest(demo: DemoThread, tmp_
         batches = {reason.partition(",")[0] for reason in done}
         assert len(batches) == 1
         assert [reason.partition(", ")[2] for reason in done] == ["1 of 3", "2 of 3", "3 of 3"]
+
+
+async def relabelled(admin: Client, name: str, level: str | None) -> None:
+    """Somebody else sets the level of a namespace."""
+    path, merge = f"/api/v1/namespaces/{name}", "application/merge-patch+json"
+    answer = await asyncio.to_thread(admin.ask, path, "PATCH", {"metadata": {"labels": {PSA: level}}}, content=merge)
+    assert answer.code == 200
+
+
+async def levels(admin: Client) -> dict[str, str | None]:
+    found = await asyncio.to_thread(admin.ask, "/api/v1/namespaces")
+    return {item["metadata"]["name"]: (item["metadata"].get("labels") or {}).get(PSA) for item in found.body["items"]}
+
+
+async def three_made(app: ZtuiApp, pilot: Pilot[int], clock: JumpingClock) -> list[str]:
+    """The levels of three namespaces are set; their names."""
+    app.run_command("phase 0")
+    await pilot.pause()
+    app.run_command("fix ZTG-TEN-001")
+    await until(pilot, lambda: isinstance(app.screen, FixesScreen))
+    await pilot.press("space", "space", "space", "f")
+    await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
+    screen = app.screen
+    assert isinstance(screen, ChangeScreen)
+    clock.passed += 1.0
+    await pilot.press("enter")
+    await until(pilot, lambda: shown(app).count("Diff ") == 3)
+    await agreed(pilot, clock, "3 changes")
+    await until(pilot, lambda: shown(app).count("verified:") == 3)
+    return [ref.name for ref in screen._refs]
+
+
+async def agreed(pilot: Pilot[int], clock: JumpingClock, word: str) -> None:
+    await pilot.press("a")
+    await pilot.pause()
+    await typed(pilot, clock, word)
+
+
+async def session_dialog(app: ZtuiApp, pilot: Pilot[int]) -> RewindScreen:
+    app.run_command("journal")
+    await until(pilot, lambda: isinstance(app.screen, JournalScreen) and bool(app.screen._changes))
+    await pilot.pause()
+    keys = " ".join(item.text for item in app.screen.query_one("#footer", Keys)._left)
+    assert "take its session back" in keys
+    await pilot.press("S")
+    await until(pilot, lambda: isinstance(app.screen, RewindScreen) and app.screen.stage in {"shown", "failed"})
+    assert isinstance(app.screen, RewindScreen)
+    return app.screen
+
+
+async def test_a_session_is_taken_back_by_one_key_after_a_restart(demo: DemoThread, tmp_path: Path) -> None:
+    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+    was = await levels(admin)
+    async with console(demo, tmp_path) as (app, pilot, clock):
+        names = await three_made(app, pilot, clock)
+    assert len([name for name, level in (await levels(admin)).items() if level != was[name]]) == 3
+    async with console(demo, tmp_path) as (app, pilot, clock):
+        await relabelled(admin, names[1], "privileged")
+        screen = await session_dialog(app, pilot)
+        text = shown(app)
+        assert "2 changes   disruptive" in text
+        assert text.index(names[2]) < text.index(names[0]) < text.index("Stays:") < text.index(f"on namespace/{names[1]}:")
+        assert "was changed since by somebody else" in text
+        assert text.count("Diff ") == 2
+        sent_before = len(writes(demo))
+        await pilot.press("enter", "y", "space")
+        assert screen.stage == "shown"
+        await agreed(pilot, clock, "2 changes")
+        await until(pilot, lambda: screen.stage == "done")
+        assert shown(app).count("verified: taken back") == 2
+        assert len(writes(demo)) == sent_before + 2
+        assert await levels(admin) == {**was, names[1]: "privileged"}
+        await pilot.press("r")
+        await until(pilot, lambda: screen.stage == "shown")
+        assert "a" not in dict(screen.keys()), "there is nothing left to agree to"
+        assert "Stays:" in shown(app)
+        await pilot.press("a")
+        assert screen.stage == "shown"
+
+
+async def test_a_session_that_stopped_goes_on_after_a_new_look(demo: DemoThread, tmp_path: Path) -> None:
+    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+    async with console(demo, tmp_path) as (app, pilot, clock):
+        names = await three_made(app, pilot, clock)
+        screen = await session_dialog(app, pilot)
+        await relabelled(admin, names[1], "privileged")
+        await agreed(pilot, clock, "3 changes")
+        await until(pilot, lambda: screen.stage == "failed")
+        assert shown(app).count("verified: taken back") == 1
+        assert "changed since the preview" in shown(app)
+        assert dict(screen.keys())["r"] == "go on with the other 2"
+        await pilot.press("r")
+        await until(pilot, lambda: screen.stage == "shown")
+        assert f"on namespace/{names[1]}: " in shown(app)
+        await agreed(pilot, clock, names[0])
+        await until(pilot, lambda: screen.stage == "done")
+        assert app.core is not None
+        changes = await (await app.core.desk()).changes()
+        assert [item.state for item in changes[:3]] == ["undone", "verified", "undone"]
+        told = [item.first.reason.partition(", ")[2] for item in changes[3:] if item.state == "verified"]
+        assert told == ["1 of 3", "2 of 2"]
+        assert len({item.first.reason.partition(",")[0] for item in changes[3:]}) == 1

@@ -5,14 +5,16 @@ What was made stays made and is in the journal; what is left can be looked at an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
-from ztui.changes.consent import BATCH, Mode, Need
+from ztui.changes.consent import BATCH, Consent, Mode, Need
 from ztui.changes.preview import Preview
+from ztui.changes.protocol import Outcome, Tell
 from ztui.errors import ChangeError
-from ztui.recipes.base import RISKS
+from ztui.recipes.base import RISKS, RiskClass
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -32,16 +34,44 @@ class Batch(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, begun=self.begun + begun)
 
 
-def need_all(previews: Sequence[Preview], mode: Mode) -> Need:
+class Applying(Protocol):
+    """The part of a desk that makes changes."""
+
+    @property
+    def mode(self) -> Mode:
+        """Whether it may write now."""
+
+    async def apply(self, preview: Preview, consent: Consent, tell: Tell) -> Outcome:
+        """Make what was shown."""
+
+
+Turn = Callable[[int], Awaitable[Preview]]
+"""The preview to go by when its turn comes; raises ChangeError where that is not what was agreed to."""
+
+
+def need_all(previews: Sequence[Preview], mode: Mode, most: Mapping[RiskClass, int] = BATCH) -> Need:
     """What a person must give for all of them. Raises ChangeError where they are more than one consent may cover."""
     needs = [item.need(mode) for item in previews]
     risk = max((item.risk_class for item in needs), key=RISKS.index)
-    if len(previews) > BATCH[risk]:
+    if len(previews) > most[risk]:
         raise ChangeError(
-            f"{len(previews)} {risk} changes are too many at once", why=f"{BATCH[risk]} are the most", next="mark fewer"
+            f"{len(previews)} {risk} changes are too many at once", why=f"{most[risk]} are the most", next="mark fewer"
         )
     if len(needs) == 1:
         return needs[0]
     override = "override " if any(item.word.startswith("override ") for item in needs) else ""
     word = "y" if risk == "safe" else f"{override}{len(previews)} changes"
     return Need(risk, word, risk == "destructive")
+
+
+async def in_turn(
+    desk: Applying, shown: Sequence[Preview], turn: Turn, reason: str, batch: Batch | None, tell: Tell
+) -> AsyncGenerator[Outcome]:
+    """Make what was agreed to, one after another; the first that is not proved is the last. Raises as ``apply`` does."""
+    for at in range(len(shown)):
+        now = await turn(at)
+        words = batch.reason(reason, at) if batch is not None else reason
+        outcome = await desk.apply(now, Consent(now.need(desk.mode).word, words, force=now.forces), tell)
+        yield outcome
+        if outcome.state != "verified":
+            return

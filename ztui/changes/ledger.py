@@ -12,9 +12,11 @@ from ztui.changes.change import Change
 from ztui.changes.consent import Mode
 from ztui.changes.entry import Step
 from ztui.changes.journal import Journal
+from ztui.changes.rewind import MOST, Rewind
 from ztui.kinds.base import Ref
 from ztui.panes.base import Line, Tone, cell, prose
 
+_INDENT: Final = 5
 _SIGNS: Final[dict[Step, tuple[str, Tone]]] = {
     "verified": ("✔", "pass"),
     "undone": ("↩", "dim"),
@@ -92,6 +94,31 @@ def step_lines(item: Change) -> list[Line]:
             lines += _values(record.seq, "-", record.before) + _values(record.seq, "+", record.after)
     lines.append(Line("chain", (prose(f"records {item.records[0].seq}-{item.records[-1].seq} of the chain", "dim"),)))
     return lines
+
+
+def rewind_lines(found: Rewind) -> list[Line]:
+    """What taking a session back covers, newest first, then what stays and why: a line each."""
+    lines = []
+    if found.changes:
+        lines.append(Line("back", (prose("Taken back, in this order, until one fails:", "strong"),)))
+    for at, item in enumerate(found.changes):
+        later = "; looked at again when its turn comes, as one before it is about the same object" if at in found.late else ""
+        lines.append(Line(f"back:{at}", (prose(f"{at + 1:>3}  {_named(item)}{later}"),), depth=_INDENT))
+    if found.held:
+        lines.append(Line("held", (prose("Stays:", "strong"),)))
+    for at, kept in enumerate(found.held):
+        lines.append(Line(f"held:{at}", (prose(f"  ✖  {_named(kept.change)}: {kept.why}", "warn"),), depth=_INDENT))
+    if found.older:
+        words = f"{found.older} older ones are left for another time: {MOST} are the most under one consent"
+        lines.append(Line("older", (prose(words, "dim"),)))
+    return [*lines, Line("rewind:end", (prose(""),))]
+
+
+def _named(item: Change) -> str:
+    first = item.first
+    more = f" and {len(item.parts) - 1} more" if len(item.parts) > 1 else ""
+    on = first.ref if first.ref is not None else first.path
+    return f"{item.id}  {first.at.astimezone(UTC):%Y-%m-%d %H:%M}  {first.recipe} on {on}{more}"
 
 
 def _values(seq: int, mark: str, value: object) -> list[Line]:
