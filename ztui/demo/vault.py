@@ -18,7 +18,7 @@ from typing import Any
 
 from aiohttp import web
 
-from ztui.demo import vaultgiven
+from ztui.demo import vaultengines, vaultgiven
 from ztui.demo.vaultsound import mend
 from ztui.demo.vaultstory import story
 from ztui.demo.vaultwrites import ACCESSORS, LEASES, Answer, envelope, write
@@ -143,19 +143,27 @@ class DemoVault:
         refused = token != self.token or self.faults.is_expired or path in self.faults.denied
         if refused or (self._narrow and path not in _OWN):
             return 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
-        if "/data/" in f"{path}/" or "/subkeys/" in f"{path}/":
+        if method == "GET" and ("/data/" in f"{path}/" or "/subkeys/" in f"{path}/"):
             return 403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]}
         if path in self.faults.answers:
             return self.faults.answers[path]
         if method == "LIST":
             return self._list(path)
         if method != "GET":
-            done = write(self.story, path, body, frozenset(self.faults.closed)) if path not in self.faults.closed else None
-            return done or (403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]})
+            return self._written(method, path, body) or (403, {"errors": ["1 error occurred:\n\t* permission denied\n\n"]})
+        if (mount := vaultengines.seen(self.story, path)) is not None:
+            return 200, envelope(mount)
         if path not in self.story:
             return 404, {"errors": []}
         data = self.story[path]
         return (200, data) if path in _BARE else (200, envelope(data))
+
+    def _written(self, method: str, path: str, body: Mapping[str, Any]) -> Answer | None:
+        if path in self.faults.closed:
+            return None
+        if method == "DELETE":
+            return vaultengines.delete(self.story, path)
+        return write(self.story, path, body, frozenset(self.faults.closed))
 
     def _state(self, path: str) -> Answer:
         found, status = dict(self.story[path]), self.faults.status

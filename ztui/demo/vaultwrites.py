@@ -12,6 +12,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ztui.demo import vaultengines
+
 Answer = tuple[int, Any]
 Story = dict[str, Any]
 Body = Mapping[str, Any]
@@ -24,6 +26,7 @@ _LISTS = {
     "allowed_redirect_uris", "bound_audiences", "bound_service_account_names", "bound_service_account_namespaces", "policies",
     "secret_id_bound_cidrs", "token_bound_cidrs", "token_policies",
 }  # fmt: skip
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NEW_ROLE = {
     "alias_name_source": "serviceaccount_uid", "bound_service_account_names": [], "bound_service_account_namespaces": [],
     "bound_service_account_namespace_selector": "", "token_bound_cidrs": [], "token_explicit_max_ttl": 0, "token_max_ttl": 0,
@@ -63,7 +66,10 @@ def write(story: Story, path: str, body: Body, closed: frozenset[str]) -> Answer
         return _policy(story, path, body)
     if path.startswith("sys/leases/revoke-prefix/"):
         return _take_back(story, path.removeprefix("sys/leases/revoke-prefix/"), body)
-    return _entity(story, path, body) if path.startswith(ENTITIES) else None
+    if path.startswith(ENTITIES):
+        return _entity(story, path, body)
+    done = vaultengines.write(story, path, body)
+    return (200, envelope(done[1])) if done is not None and done[0] == 200 else done
 
 
 def _bad(*words: str) -> Answer:
@@ -105,7 +111,7 @@ def _role(story: Story, path: str, mount: str, body: Body) -> Answer:
     role = {**story.get(path, _NEW_ROLE if table["type"] == "kubernetes" else body)}
     for name, value in body.items():
         if name in role or name == "audience":
-            role[name] = value.split(",") if name in _LISTS and isinstance(value, str) else value
+            role[name] = _typed(name, value)
     if table["type"] == "approle" and path in story and "local_secret_ids" in body:
         return _bad("local_secret_ids can only be modified during role creation")
     if role.get("token_max_ttl") and role.get("token_ttl", 0) > role["token_max_ttl"]:
@@ -126,6 +132,18 @@ def _role(story: Story, path: str, mount: str, body: Body) -> Answer:
             ]
     story[path] = role
     return (200, envelope(None, warnings)) if warnings else (204, None)
+
+
+def _typed(name: str, value: Any) -> Any:
+    """A field of a role as the server keeps it: the program of Vault sends all of them as text."""
+    if not isinstance(value, str):
+        return value
+    if name in _LISTS:
+        return value.split(",")
+    if name.endswith(("_ttl", "_period")):
+        number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "s")
+        return int(number or 0) * _UNITS[unit]
+    return value
 
 
 def _wrong(role: dict[str, Any]) -> str:

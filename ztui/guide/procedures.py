@@ -88,7 +88,7 @@ def filled(text: str, finding: Finding | None, names: Names) -> str:
         "server": names.server,
     }
     text = _BLANK.sub(lambda match: shlex.quote(clean(known[match[1]])) if known[match[1]] else match[0], text)
-    if on is not None and not known["namespace"]:
+    if on is not None and on.kind != "Cluster" and not known["namespace"]:  # of a cluster, a person has to say which
         text = text.replace(" -n <namespace>", "")
     return text
 
