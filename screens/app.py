@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import msgspec
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -27,6 +26,7 @@ from screens import asking, command, files, login, terminal
 from screens.base import BUSY, FrameScreen, Place
 from screens.help import TextScreen, help_lines
 from screens.overview import OverviewScreen
+from screens.paint import ThriftyApp
 from screens.phase import PhaseScreen
 from screens.switch import FaultsOnly
 from screens.themes import NAMES, THEMES
@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from ztui.sources.approvals import ApprovalError
 
 T = TypeVar("T")
+OF_TERMINAL: Final = frozenset({"quit_now", "suspend_process", "repaint"})
+"""What works while a screen is typed into too."""
 HISTORY: Final = 50
 MAIN: Final = {
     "mtls": ("mtls", "MtlsScreen"),
@@ -91,7 +93,7 @@ class ZtuiCommands(Provider):
         return run
 
 
-class ZtuiApp(App[int]):
+class ZtuiApp(ThriftyApp):
     """The console on one core. ``find`` finds the target; a switch of context makes a new core.
 
     ``base`` are the settings without the demo: they name the kubeconfig whose contexts are offered.
@@ -105,6 +107,7 @@ class ZtuiApp(App[int]):
         *(Binding(key, action, about, show=False, id=name) for key, action, about, name in command.shortcuts()),
         Binding("ctrl+q,ctrl+c", "quit_now", "Leave ztui", show=False, priority=True),
         Binding("ctrl+z", "suspend_process", "Back to the shell for a while", show=False, priority=True),
+        Binding("ctrl+l", "repaint", "Paint the whole screen anew", show=False, priority=True),
     ]
 
     def __init__(
@@ -474,7 +477,7 @@ class ZtuiApp(App[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a screen is typed into, keys are letters; leaving the program always works."""
-        if isinstance(self.screen, FrameScreen) and self.screen.is_typing and action not in {"quit_now", "suspend_process"}:
+        if isinstance(self.screen, FrameScreen) and self.screen.is_typing and action not in OF_TERMINAL:
             return False
         return super().check_action(action, parameters)
 

@@ -7,12 +7,14 @@ import os
 import selectors
 import time
 from codecs import getincrementaldecoder
+from functools import cached_property
 from queue import Full
 from typing import Final
 
 from textual._xterm_parser import XTermParser  # the driver's own parser; there is no public name for it
 from textual.drivers.linux_driver import LinuxDriver
 
+from screens.paint import Shown
 from screens.terminal import PasteGuard, leave
 
 QUEUE_ROOM: Final = 4
@@ -26,6 +28,11 @@ class SturdyDriver(LinuxDriver):
 
     _leaving = False
     _catching = False
+
+    @cached_property
+    def shown(self) -> Shown:
+        """What the terminal shows."""
+        return Shown()
 
     def write(self, data: str) -> None:
         """Queue for the terminal; a terminal that does not keep up loses frames, not the program its loop.
@@ -47,6 +54,7 @@ class SturdyDriver(LinuxDriver):
     def start_application_mode(self) -> None:
         """Take the terminal."""
         self._leaving = self._catching = False
+        self.shown.forget()
         super().start_application_mode()  # type: ignore[no-untyped-call]  # the framework's own has no annotation
 
     def stop_application_mode(self) -> None:
@@ -93,6 +101,7 @@ class SturdyDriver(LinuxDriver):
                 loop.call_later(LOOK_S, look)
                 return
             self._catching = False
+            self.shown.forget()
             self._app.refresh(repaint=True, layout=True)
 
         loop.call_later(LOOK_S, look)

@@ -46,6 +46,7 @@ _MOVES: Final[tuple[tuple[str, str], ...]] = (
     ("y", "The object under the cursor as YAML"),
     (":", "A command; Tab completes"),
     ("ctrl+p", "All commands"),
+    ("ctrl+l", "Paint the screen anew, where another program has written over it"),
     ("q", "Back; on the overview: quit"),
 )
 

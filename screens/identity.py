@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from screens.base import WIDE
-from screens.lines import LIST_KEYS
+from screens.lines import LIST_KEYS, Once
 from screens.live import Question
 from screens.page import PageScreen
 from screens.switch import FaultsOnly
 from screens.tabs import Tab, TabbedScreen
 from widgets.arrange import Column
 from widgets.lines import LineChosen
-from ztui.panes.base import Line, cell
-from ztui.panes.identity import TITLES, identity_lines, workload_page
+from ztui.panes.base import Kept, Line, cell
+from ztui.panes.identity import TITLES, identity_line, identity_lines, workload_page
 from ztui.panes.people import COLUMNS as PEOPLE_COLUMNS
 from ztui.panes.people import TITLES as PEOPLE_TITLES
 from ztui.panes.people import UsersPane, people_lines, person_page, users_pane
@@ -86,6 +86,7 @@ class IdentityScreen(FaultsOnly, TabbedScreen):
 
     def __init__(self, tab: str = "") -> None:
         super().__init__()
+        self._once, self._kept_lines = Once(), Kept(identity_line)
         self.begin_at(tab)
 
     def question(self) -> Question:
@@ -95,9 +96,12 @@ class IdentityScreen(FaultsOnly, TabbedScreen):
 
     def lines(self) -> Sequence[Line]:
         """One line for each workload, or for each user and group."""
-        if isinstance(self.answer, UsersPane):
-            return people_lines(self.answer.rows, faults_only=self.faults_only)
-        return identity_lines(self.answer, faults_only=self.faults_only)
+        return self._once.of(self._made, self.answer, self.faults_only)
+
+    def _made(self, answer: Any, faults_only: bool) -> Sequence[Line]:
+        if isinstance(answer, UsersPane):
+            return people_lines(answer.rows, faults_only=faults_only)
+        return identity_lines(answer, faults_only=faults_only, kept=self._kept_lines)
 
     def headline(self) -> Sequence[Line]:
         """The tabs, how many there are, and what is not shown."""

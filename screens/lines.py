@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
@@ -21,6 +21,20 @@ MARK_KEYS: Final = (("Space", "mark"), ("|", "columns"))
 """The keys of every list."""
 LIST_KEYS: Final = (("Space", "mark"), ("b", "group"), ("|", "columns"))
 """Those of a list that can be grouped."""
+
+
+class Once:
+    """The lines of an answer, made once: an answer of which nothing changed is the same object, and then so are its lines."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Any, tuple[Hashable, ...]] = (self, ())
+        self._lines: Sequence[Line] = ()
+
+    def of(self, make: Callable[..., Sequence[Line]], answer: Any, *how: Hashable) -> Sequence[Line]:
+        """``make(answer, *how)``, or what it made the last time."""
+        if self._of[0] is not answer or self._of[1] != how:
+            self._of, self._lines = (answer, how), make(answer, *how)
+        return self._lines
 
 
 def by_namespace(line: Line) -> Sequence[str]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from screens.base import WIDE
-from screens.lines import LIST_KEYS, ListScreen
+from screens.lines import LIST_KEYS, ListScreen, Once
 from screens.live import Question
 from screens.page import PageScreen
 from screens.switch import FaultsOnly
 from widgets.arrange import Column
 from widgets.lines import LineChosen
 from ztui.kinds.base import Ref
-from ztui.panes.base import Line
-from ztui.panes.mtls import TITLES, all_ports, mtls_lines
+from ztui.panes.base import Kept, Line
+from ztui.panes.mtls import TITLES, all_ports, mtls_lines, port_line
 from ztui.panes.port import port_of, port_page
 
 
@@ -44,13 +44,20 @@ class MtlsScreen(FaultsOnly, ListScreen):
         ("o", "overview"),
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._once, self._kept_lines = Once(), Kept(port_line)
+
     def question(self) -> Question:
         """The ports of the cluster, or of the one namespace that is judged."""
         return all_ports, (self.ztui.cell_of, self.ztui.settings.namespace or "")
 
     def lines(self) -> Sequence[Line]:
         """One line a port."""
-        return mtls_lines(self.answer, faults_only=self.faults_only)
+        return self._once.of(self._made, self.answer, self.faults_only)
+
+    def _made(self, answer: Any, faults_only: bool) -> Sequence[Line]:
+        return mtls_lines(answer, faults_only=faults_only, kept=self._kept_lines)
 
     def headline(self) -> Sequence[Line]:
         """How many ports accept what."""

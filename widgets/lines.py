@@ -153,20 +153,20 @@ class LineTable(ScrollView, Exports, can_focus=True):
         if places is not self._grouping:
             self._grouping = places
             self._folded.clear()
-            self.set_lines(self._given)
+            self._arrange()
 
     def mark(self) -> None:
         """Mark the line under the cursor, or take its mark away, and go on; on a heading, all lines below it."""
         keys = {arrange.thing(line.key) for line in self._under_cursor()}
         self._marked = self._marked - keys if keys <= self._marked else self._marked | keys
-        self.set_lines(self._given)
+        self._arrange()
         self.refresh()
         self.action_move(1)
 
     def unmark(self) -> None:
         """Take all marks away."""
         self._marked.clear()
-        self.set_lines(self._given)
+        self._arrange()
         self.refresh()
 
     def say_when_empty(self, text: str) -> None:
@@ -178,8 +178,12 @@ class LineTable(ScrollView, Exports, can_focus=True):
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines; the cursor stays on its key, or near its place where that is gone."""
-        self._given = lines
-        new = arrange.in_order(lines, self._sort)
+        if lines is not self._given:  # nobody changes a list that was given
+            self._given = lines
+            self._arrange()
+
+    def _arrange(self) -> None:
+        new = arrange.in_order(self._given, self._sort)
         if self._grouping is not None:
             new = arrange.under_headings(new, self._grouping, self._folded, self._marked)
         old, key = self._lines, self.cursor_key
@@ -199,7 +203,7 @@ class LineTable(ScrollView, Exports, can_focus=True):
         titled = [at for at in self._picked() if self._columns[at].title]
         order: list[int | None] = [None, *titled]
         self._sort = order[(order.index(self._sort) + 1) % len(order)] if self._sort in order else None
-        self.set_lines(self._given)
+        self._arrange()
         self.refresh()
         return "" if self._sort is None else self._columns[self._sort].title
 
@@ -225,7 +229,7 @@ class LineTable(ScrollView, Exports, can_focus=True):
         """Choose the line under the cursor; a heading of this table opens and closes."""
         if self._grouping is not None and self.cursor_key.startswith(HEADING):
             self._folded ^= {self.cursor_key.removeprefix(HEADING)}
-            self.set_lines(self._given)
+            self._arrange()
         elif self._lines:
             self.post_message(LineChosen(self, arrange.thing(self.cursor_key)))
 

@@ -24,12 +24,12 @@ class Submitted(Message):
 
 
 class Prompt(Input):
-    """Hidden until it asks; Tab takes the suggestion, Escape gives up."""
+    """Hidden until it asks, then over the last line, so that nothing else moves; Tab takes the suggestion, Escape gives up."""
 
     DEFAULT_CSS = """
-    Prompt { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
+    Prompt { layer: above; dock: bottom; visibility: hidden; height: 1; border: none; padding: 0 1; background: $panel; }
     Prompt:focus { border: none; }
-    Prompt.asking { display: block; }
+    Prompt.asking { visibility: visible; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -346,7 +346,8 @@ class _Watch:
     """
 
     def __init__(self) -> None:
-        self._since: float | None = None
+        self._cell: int | None = None
+        self._count = 0
         self._thread_id = 0
         self._clock: int | None = None
         self._busy = threading.Event()
@@ -366,12 +367,13 @@ class _Watch:
         self._busy.clear()
 
     def start(self) -> None:
+        self._count += 1
         with self._lock:
-            self._since = self._spent_s()
+            self._cell = self._count
 
     def stop(self) -> None:
         with self._lock:
-            self._since = None
+            self._cell = None
 
     def close(self) -> None:
         self._ended.set()
@@ -382,13 +384,17 @@ class _Watch:
         return time.clock_gettime(self._clock) if self._clock is not None else time.monotonic()
 
     def _look(self) -> None:
+        """From the first look at a cell on its time counts: hardly any cell is seen twice, and none asks for the time itself."""
+        seen, since = None, 0.0
         while not self._ended.is_set():
             self._busy.wait()
             if self._ended.wait(0.2):
                 return
             with self._lock:
-                if self._since is not None and self._spent_s() - self._since > CELL_LIMIT_S:
-                    self._since = self._spent_s()
+                if self._cell is None or self._cell != seen:
+                    seen, since = self._cell, self._spent_s()
+                elif self._spent_s() - since > CELL_LIMIT_S:
+                    since = self._spent_s()
                     import ctypes  # noqa: PLC0415  only a cell that hangs pays for it
 
                     target = ctypes.c_ulong(self._thread_id)

@@ -1,6 +1,6 @@
 """Runs a program in a pseudo-terminal of its own and measures it from outside: what it wrote when, its CPU and its memory.
 
-What was written is replayed through a terminal model after the fact, so that looking costs the measured program nothing.
+What was written is replayed through a terminal model, for only what differs is written: a word need not come in one piece.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -30,6 +31,8 @@ class Probe:
     def __init__(self, command: Sequence[str], env: Mapping[str, str], *, columns: int = 140, lines: int = 40) -> None:
         self.columns, self.lines = columns, lines
         self.chunks: list[tuple[float, bytes]] = []
+        self._screen = pyte.Screen(columns, lines)
+        self._stream, self._replayed = pyte.ByteStream(self._screen), 0
         self._started = time.monotonic()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -62,8 +65,13 @@ class Probe:
         return count
 
     def read_until(self, words: str, seconds: float) -> bool:
-        """Read until these words were written in one piece; replay tells when they stood on the screen."""
-        return self.read(seconds, lambda: words.encode() in self.chunks[-1][1]) > 0
+        """Read until these words, a regular expression, stand on the screen; whether they do."""
+        self.read(seconds, lambda: self.shows(words))
+        return self.shows(words)
+
+    def shows(self, words: str) -> bool:
+        """Whether these words, a regular expression, are on the screen now."""
+        return re.search(words, self.screen()) is not None
 
     def send(self, keys: str) -> None:
         """Press keys."""
@@ -91,11 +99,10 @@ class Probe:
 
     def screen(self) -> str:
         """What is on the screen now."""
-        screen = pyte.Screen(self.columns, self.lines)
-        stream = pyte.ByteStream(screen)
-        for _, data in self.chunks:
-            stream.feed(data)
-        return "\n".join(screen.display)
+        for _, data in self.chunks[self._replayed :]:
+            self._stream.feed(data)
+        self._replayed = len(self.chunks)
+        return "\n".join(self._screen.display)
 
     @property
     def cpu_s(self) -> float:

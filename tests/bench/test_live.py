@@ -47,6 +47,7 @@ def churning(server: KubeServer, rate: int = RATE) -> Iterator[list[int]]:
                 pause: asyncio.Future[None] = loop.create_future()
                 loop.call_at(began + number / rate, pause.set_result, None)
                 await pause
+            await asyncio.gather(*running)
 
     thread = threading.Thread(target=lambda: asyncio.run(churn()), daemon=True)
     thread.start()
@@ -57,19 +58,19 @@ def churning(server: KubeServer, rate: int = RATE) -> Iterator[list[int]]:
         thread.join(10)
 
 
-def painted_s(probe: Probe, keys: str, words: bytes) -> float:
-    """How long after a key these words are written."""
-    seen = len(probe.chunks)
+def painted_s(probe: Probe, keys: str, words: str) -> float:
+    """How long after a key these words, which were not there, are on the screen."""
+    assert not probe.shows(words)
     began_s = time.monotonic()
     probe.send(keys)
-    probe.read(5.0, lambda: words in b"".join(data for _, data in probe.chunks[seen:]))
+    assert probe.read_until(words, 5.0)
     return time.monotonic() - began_s
 
 
 def test_keys_and_cells_while_two_hundred_change(busy: KubeServer, home: dict[str, str]) -> None:
     figures: dict[str, list[float]] = {}
     with opened(busy, home) as probe:
-        for key, words in (("w", b"weakest"), ("m", b"permissive"), ("p", b"Reach")):
+        for key, words in (("w", "weakest"), ("m", "permissive"), ("p", "Reach")):
             probe.send("o")
             probe.read(1.0)
             figures.setdefault("a pane opens", []).append(painted_s(probe, key, words))
@@ -79,8 +80,9 @@ def test_keys_and_cells_while_two_hundred_change(busy: KubeServer, home: dict[st
             probe.read(3.0)
             began, count, size = time.monotonic(), done[0], sum(len(data) for _, data in probe.chunks)
             for _ in range(PRESSES):
-                figures.setdefault("key → paint", []).append(painted_s(probe, "/", b"words, ns"))
+                figures.setdefault("key → paint", []).append(painted_s(probe, "/", "words, ns"))
                 probe.send("\x1b")
+                probe.read(5.0, lambda: not probe.shows("words, ns"))
                 probe.read(0.25)
             spent_s = time.monotonic() - began
             rate = (done[0] - count) / spent_s

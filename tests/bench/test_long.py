@@ -37,7 +37,7 @@ BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
 def opened(server: KubeServer, home: dict[str, str]) -> Probe:
     """The console, once everything is judged."""
     probe = Probe([sys.executable, "-m", "ztui"], home | {"KUBECONFIG": str(server.kubeconfig())})
-    probe.read(WAIT_S, lambda: LIVE.search(probe.chunks[-1][1]) is not None)
+    assert probe.read_until(LIVE, WAIT_S)
     probe.read(3.0)
     return probe
 

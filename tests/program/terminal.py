@@ -116,6 +116,11 @@ class Program:
                 assert left > 0, f"never: {what}\n" + "\n".join(self.screen.display)
                 self._news.wait(min(left, 0.2))
 
+    def overwrite(self, text: str) -> None:
+        """Have something else write over the screen."""
+        with self._news:
+            self._stream.feed(text.encode())
+
     def press(self, keys: str | bytes) -> None:
         """Type."""
         os.write(self.master, keys.encode() if isinstance(keys, str) else keys)

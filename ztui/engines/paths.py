@@ -155,11 +155,16 @@ def _places(view: View, add: Add) -> None:
             for key in _CLOUD:
                 if account.annotations.get(key):
                     add(who, "acts in the cloud", f"cloud:{account.annotations[key]}")
-        for account_name in sorted({pod.account for pod in view.within(Pod, name) if pod.is_live}):
+        for account_name in view.derive(_accounts_of_pods, name):
             add(_enter(name), "", f"sa:{name}/{account_name}")
         for place in (_run, _token, _enter):
             add(place(_ANYWHERE), "", place(name))
     add(_NODES, "", _enter(_ANYWHERE))
+
+
+def _accounts_of_pods(view: View, namespace: str) -> tuple[str, ...]:
+    """The accounts that pods of a namespace run as: on its own, for pods change all the time, and these hardly ever."""
+    return tuple(sorted({pod.account for pod in view.within(Pod, namespace) if pod.is_live}))
 
 
 def _memberships(view: View, add: Add) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from ztui.kinds.base import Ref
 from ztui.score import RowStatus
 from ztui.text import Clean, clean
 from ztui.words import ROW_STATUS
+
+T = TypeVar("T")
 
 Tone = Literal["plain", "dim", "strong", "accent", "pass", "warn", "fail", "na", "unknown", "error"]
 
@@ -144,10 +146,24 @@ def parse_filter(text: str) -> Filter:
     return Filter(tuple(words), tuple(fields), tuple(without), tuple(labels))
 
 
+class Kept(Generic[T]):
+    """Lines of values, most of which are the same objects as the last time: theirs are not made again."""
+
+    def __init__(self, make: Callable[[T], Line]) -> None:
+        self._make = make
+        self._made: dict[int, tuple[T, Line]] = {}
+
+    def lines(self, values: Iterable[T]) -> list[Line]:
+        """A line for each value; what is not among them is forgotten."""
+        made = {id(value): self._made.get(id(value)) or (value, self._make(value)) for value in values}
+        self._made = made  # each value is held with its line, so that its id stays its own
+        return [line for _, line in made.values()]
+
+
 def filtered(lines: Iterable[Line], by: Filter, labels_of: LabelsOf | None = None) -> list[Line]:
     """The lines that pass, each with the lines above it that lead to it."""
     if not by:
-        return list(lines)
+        return lines if isinstance(lines, list) else list(lines)
     kept: dict[str, Line] = {}
     above: list[Line] = []
     for line in lines:

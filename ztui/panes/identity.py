@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from ztui.panes.base import Cell, Line, Tone, cell, prose
+from ztui.panes.base import Cell, Kept, Line, Tone, cell, prose
 from ztui.panes.facts import Fact, unit_name
 from ztui.panes.workloads import COLUMNS, Row
 from ztui.text import clean, mark_name
@@ -38,10 +38,11 @@ _SAYS: Final = {
 }
 
 
-def identity_lines(rows: Iterable[Row], *, faults_only: bool = False) -> list[Line]:
-    """One line a workload."""
+def identity_lines(rows: Iterable[Row], *, faults_only: bool = False, kept: Kept[Row] | None = None) -> list[Line]:
+    """One line a workload; ``kept`` has those that were made before."""
     found = sorted(rows, key=lambda row: (-row.risk.score, row.unit))
-    return [_line(row) for row in found if not faults_only or _status(row) in {"fail", "error"}]
+    lines = (kept or Kept(identity_line)).lines(found)
+    return [line for line in lines if line.status in {"fail", "error"}] if faults_only else lines
 
 
 def workload_page(row: Row) -> list[Line]:
@@ -79,7 +80,8 @@ def _data(fact: Fact) -> dict[str, Any]:
     return {"value": clean(fact.text), "status": fact.tone, "says": says, "by": [clean(str(ref)) for ref in fact.by]}
 
 
-def _line(row: Row) -> Line:
+def identity_line(row: Row) -> Line:
+    """The line of one workload."""
     worst = _weakest(row)
     cells = [cell(unit_name(row.unit), "strong")]
     for name in COLUMNS:

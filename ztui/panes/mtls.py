@@ -16,7 +16,7 @@ from ztui.engines.units import Workload
 from ztui.engines.waypoints import Waypoint, waypoints
 from ztui.kinds.base import Ref
 from ztui.kinds.measured import TrafficSecurity
-from ztui.panes.base import Cell, Line, Tone, cell
+from ztui.panes.base import Cell, Kept, Line, Tone, cell
 from ztui.panes.facts import (
     Fact,
     calls_unseen,
@@ -105,10 +105,10 @@ def ports_in(view: View, cell_of: CellOf, namespace: str) -> tuple[PortRow, ...]
     return tuple(_row(view, unit, port, nodes) for unit, nodes in alike for port in container_ports(unit.pods))
 
 
-def mtls_lines(rows: Iterable[PortRow], *, faults_only: bool = False) -> list[Line]:
-    """One line a port."""
-    lines = [_line(row) for row in rows]
-    return [line for line in lines if not faults_only or line.status in {"fail", "warn"}]
+def mtls_lines(rows: Iterable[PortRow], *, faults_only: bool = False, kept: Kept[PortRow] | None = None) -> list[Line]:
+    """One line a port; ``kept`` has those that were made before."""
+    lines = (kept or Kept(port_line)).lines(rows)
+    return [line for line in lines if line.status in {"fail", "warn"}] if faults_only else lines
 
 
 def facts(row: PortRow) -> tuple[Fact, ...]:
@@ -176,7 +176,8 @@ def _traffic(view: View, unit: Workload) -> Traffic | Gap | None:
     return Traffic(found.http + found.tcp, share, found.ref)
 
 
-def _line(row: PortRow) -> Line:
+def port_line(row: PortRow) -> Line:
+    """The line of one port."""
     enrolment, accepts, seen, plain, may, *_ = told = facts(row)
     decides = row.accepts.by if isinstance(row.accepts, Inbound) else None
     return Line(
