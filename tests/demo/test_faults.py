@@ -156,6 +156,13 @@ def test_F17_an_answer_lost_after_the_change(demo: DemoThread, admin: Client) ->
     assert admin.ask(f"{MAPS}/f17").code == 200
 
 
+def test_F17_a_request_lost_before_the_change(demo: DemoThread, admin: Client) -> None:
+    demo.faults.on("lose-request", "configmaps", times=1)
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        admin.ask(MAPS, "POST", config("f17-never"))
+    assert admin.ask(f"{MAPS}/f17-never").code == 404
+
+
 def test_F19_F20_admission_that_denies_rewrites_and_knows_no_dry_run(demo: DemoThread, admin: Client) -> None:
     demo.faults.on("webhook", "configmaps", deny="not today", times=1)
     denied = admin.ask(MAPS, "POST", config("f19"))

@@ -124,7 +124,7 @@ class Runner:
         try:
             sent = await self._hand.send(write, now, change, force=bool(step.owners) and consent.force)
         except OutcomeUnknownError as error:
-            sent = await self._read_back(step, now, change, error)
+            sent = await self._read_back(step, now, ours, error)
         except ZtuiError as error:
             await self._keep(ours, "failed", outcome=f"refused: {error.why or error.what}")
             raise
@@ -144,7 +144,7 @@ class Runner:
         if shown is not None and live is not None and shown.values != live.values:
             raise DriftError("the server would make something else than was shown", where=str(step.write.ref))
 
-    async def _read_back(self, step: Step, before: Live | None, change: str, error: OutcomeUnknownError) -> Sent:
+    async def _read_back(self, step: Step, before: Live | None, ours: Entry, error: OutcomeUnknownError) -> Sent:
         """The answer was lost: what the object says now is the outcome."""
         for at in range(LOOKS):
             try:
@@ -152,10 +152,12 @@ class Runner:
             except ZtuiError:
                 await self._clock.sleep(LOOK_S * (at + 1))
                 continue
-            mine = live is None or before is not None or live.created_by in {"", change}
+            mine = live is None or before is not None or live.created_by in {"", ours.change}
             if mine and is_made(step.write, live, before):
                 return Sent(live)
-            raise ChangeError("it was not made: its answer was lost, and the object is as before", where=error.where) from error
+            told = ChangeError("it was not made: its answer was lost, and the object is as before", where=error.where)
+            await self._keep(ours, "failed", outcome=told.what)
+            raise told from error
         raise error
 
     async def _broken_off(self, change: str, preview: Preview, done: Sequence[Opposite], error: ZtuiError) -> Outcome:

@@ -44,7 +44,7 @@ async def _settle(journal: Journal, hand: Hand, change: Change) -> str:
     for records in _writes(change):
         total += 1
         last = records[-1]
-        if last.step in {"sent", "unknown"}:
+        if last.step == "sent":
             last = await _read_back(journal, hand, last)
         made += last.step == "acked"
     if made == total:
@@ -54,12 +54,12 @@ async def _settle(journal: Journal, hand: Hand, change: Change) -> str:
 
 
 def _writes(change: Change) -> list[list[Record]]:
-    """The records of each write, in order; a note belongs to none."""
+    """The records of each write, in order. A note belongs to none; that an outcome is not known is said of the whole change."""
     found: dict[tuple[object, ...], list[Record]] = {}
     for record in change.records:
         ref = record.ref
         at = (record.path, record.action) if ref is None else (ref.group, ref.kind, ref.namespace, ref.name, record.action)
-        if record.step != "note":
+        if record.step not in {"note", "unknown"}:
             found.setdefault(at, []).append(record)
     return list(found.values())
 

@@ -117,6 +117,9 @@ class App:
                 done = reviews.answer(call.resource.kind, body, call.user, cluster.authorizer, cluster.identities)
                 return _json(done, 201)
             case _:
+                if not call.dry_run and cluster.faults.hit("lose-request", call.resource.plural) and call.request.transport:
+                    call.request.transport.close()
+                    raise ConnectionResetError("the request was lost on purpose")
                 code, obj = await writing.answer(cluster, call, body_of(call), form)
                 lost = not call.dry_run and cluster.faults.hit("lose-answer", call.resource.plural)
                 if lost and call.request.transport:

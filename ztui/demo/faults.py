@@ -31,6 +31,7 @@ SWITCHES = {
     "unauthorized": "answers 401 to every token, or to user=… only",
     "cut": "the connection is closed after=N bytes of the body",
     "lose-answer": "the change is made, then the connection is closed before the answer",
+    "lose-request": "the change is not made: the connection is closed before anything comes of it",
     "revert": "another controller undoes each update after seconds=N",
     "slow": "the answer waits for seconds=N",
     "webhook": "admission: deny=text, seconds=N, no_dry_run=True, or set=merge patch of the object",
