@@ -5,7 +5,7 @@ finding's values) match is carried out, in order. An act is steps of a procedure
 have commands where none are given), `known` fills in the `<words>` that only a person knows, `edits` are what an editor that
 opens does, `typed` what is typed when asked. Or it is what a person does outside the cluster, or as the owner of an application:
 `person` says what, `run` what of it the cluster sees. In all of them `$name`, `$namespace`, `$subject` (its bare name) and the
-finding's values are put in.
+finding's values are put in. An act `of: ""` is for what is left once nothing is found any more: what nobody knows.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ def noted(name: str) -> list[CheckId]:
 
 
 def fits(act: Act, finding: Finding | None) -> bool:
-    """Whether an act is for a finding; what is done without any finding is done for none."""
-    if finding is None:
-        return act.of == "*" and not act.says
+    """Whether an act is for a finding, or for what is not known and found nowhere."""
+    if finding is None or act.of == "":
+        return finding is None and act.of == ""
     values = dict(finding.values)
     wanted = (act.of,) if isinstance(act.of, str) else act.of
     return any(fnmatchcase(str(finding.on), glob) for glob in wanted) and all(

@@ -55,11 +55,11 @@ class Follower:
     async def mend(self, board: Board, check: CheckId, acts: tuple[Act, ...]) -> Board:
         """Carries out the acts for each finding, one after the other, each until it is gone."""
         ran: set[str] = set()
-        if not open_findings(board, check):
-            await self._carry_out(check, acts, None, ran)
         while found := next((item for item in open_findings(board, check) if any(fits(act, item) for act in acts)), None):
             await self._carry_out(check, acts, found, ran)
             board = await self.board(partial(is_gone, check, found), (check, told([found])))
+        if check in stops(board, self._core):
+            await self._carry_out(check, acts, None, ran)
         return await self.board(lambda now: check not in stops(now, self._core), (check, told(open_findings(board, check))))
 
     async def _carry_out(self, check: CheckId, acts: tuple[Act, ...], finding: Finding | None, ran: set[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from ztui.demo import pods, security
+from ztui.demo import injection, pods, security
 from ztui.demo.answers import ApiError, Obj, bad_request, not_found
 from ztui.demo.calls import Call
 from ztui.demo.cluster import Cluster
@@ -27,7 +27,7 @@ def changed(cluster: Cluster, call: Call, old: Obj | None, obj: Obj, switch: Swi
     if old is None and call.resource.namespaced:
         _namespace_open(cluster, call, obj)
     if old is None and call.resource.id == ("", "pods"):
-        obj = _with_account(cluster, call, obj)
+        obj = injection.injected(cluster.store, _with_account(cluster, call, obj), call.namespace)
     made: Obj = merge(obj, switch.get("set")) if switch and switch.get("set") else obj
     return made
 

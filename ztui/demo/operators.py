@@ -77,15 +77,30 @@ def kubelet_config(run: Controllers, obj: Obj) -> None:
 
 def pool(run: Controllers, obj: Obj) -> None:
     """A pool that is not paused brings its nodes to what it was told."""
+    _say_converged(run)
     spec, status = obj["spec"], obj.get("status") or {}
     wanted = (spec.get("configuration") or {}).get("name")
     if not run.is_live or spec.get("paused") or wanted == (status.get("configuration") or {}).get("name"):
         return
-    busy = next((item for item in status.get("conditions") or () if item["type"] == "Updating"), None)
-    if busy is not None and busy["status"] == "True":
+    if _is_updating(obj):
         return
     _set_pool(run, obj, "True", status)
     run.later(lambda: _pool_updated(run, obj))
+
+
+def _say_converged(run: Controllers) -> None:
+    """The operator of the pools holds up releases while one of them is paused or updates."""
+    pools = run.store.of("machineconfigpools.machineconfiguration.openshift.io")
+    part = next((item for item in _parts(run) if item["metadata"]["name"] == "machine-config"), None)
+    if not run.is_live or part is None or any(item["spec"].get("paused") or _is_updating(item) for item in pools):
+        return
+    if _held(part) is not None:
+        run.update(part, {"status": {"conditions": condition(run, part, "Upgradeable", "True", "AsExpected")}})
+
+
+def _is_updating(obj: Obj) -> bool:
+    told = (obj.get("status") or {}).get("conditions") or ()
+    return any((item["type"], item["status"]) == ("Updating", "True") for item in told)
 
 
 def _pool_updated(run: Controllers, obj: Obj) -> None:
@@ -105,6 +120,32 @@ def _set_pool(run: Controllers, obj: Obj, busy: str, status: Obj) -> None:
     told = {**obj, "status": {**(obj.get("status") or {}), "conditions": updating}}
     updated = condition(run, told, "Updated", "False" if busy == "True" else "True", "")
     run.update(obj, {"status": {**status, "conditions": updated}})
+
+
+def cluster_operator(run: Controllers, obj: Obj) -> None:
+    """The whole cluster can go on to the next minor release as soon as every part of it can."""
+    if not run.is_live:
+        return
+    held = [(item["metadata"]["name"], found) for item in _parts(run) if (found := _held(item)) is not None]
+    for version in run.store.of("clusterversions.config.openshift.io"):
+        if (_held(version) is not None) is bool(held):
+            continue
+        if held:
+            why = f"Cluster operator {held[0][0]} should not be upgraded between minor versions: {held[0][1]['message']}"
+            told = condition(run, version, "Upgradeable", "False", held[0][1]["reason"], why)
+        else:
+            told = [item for item in version["status"]["conditions"] if item["type"] != "Upgradeable"]
+        run.update(version, {"status": {"conditions": told}})
+
+
+def _parts(run: Controllers) -> list[Obj]:
+    return run.store.of("clusteroperators.config.openshift.io")
+
+
+def _held(obj: Obj) -> Obj | None:
+    """The condition by which something holds up the next minor release."""
+    told = (obj.get("status") or {}).get("conditions") or ()
+    return next((dict(item) for item in told if (item["type"], item["status"]) == ("Upgradeable", "False")), None)
 
 
 def remediation(run: Controllers, obj: Obj) -> None:
@@ -176,7 +217,7 @@ def _roll(run: Controllers, names: Sequence[str], then: Callable[[], None] | Non
 
 
 def _progress(run: Controllers, names: Sequence[str], status: str, reason: str) -> None:
-    for obj in run.store.of("clusteroperators.config.openshift.io"):
+    for obj in _parts(run):
         if obj["metadata"]["name"] in names:
             run.update(obj, {"status": {"conditions": condition(run, obj, "Progressing", status, reason)}})
 

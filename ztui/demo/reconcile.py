@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from ztui.demo import jobs, namespaces, olm, operators, pods, traffic
+from ztui.demo import injection, jobs, namespaces, olm, operators, pods, traffic
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
@@ -77,7 +77,8 @@ class Controllers(Moments):
     def look_at_all(self) -> None:
         """Has the operators look at every object of theirs and at every pod: one of them has just started."""
         for group, plural in (("", "pods"), ("", "namespaces"), *OPERANDS):
-            resource = self.cluster.catalogue.named(f"{plural}.{group}".rstrip("."))
+            if (resource := self.cluster.catalogue.get(group, plural)) is None:
+                continue
             for obj in self.store.all(resource):
                 self.queue(resource, obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
@@ -143,6 +144,8 @@ class Controllers(Moments):
         found = self.store.find(accounts, account, owner["metadata"]["namespace"]) or {}
         automount = found.get("automountServiceAccountToken", True)
         pod = pods.new_pod(template, owner, name, self.rng, automount=automount)
+        if self._loop:
+            pod = injection.injected(self.store, pod, owner["metadata"]["namespace"])
         if node:
             pod["spec"]["nodeName"] = node
         if self._loop:
@@ -183,8 +186,20 @@ class Controllers(Moments):
         nodes = [node for node in self.store.of("nodes") if _fits(pod["spec"], node)]
         beside = [found["spec"].get("nodeName") for found in self._siblings(pod)]
         nodes = nodes or self.store.of("nodes")
+        if self._loop:
+            nodes = self._spread(pod, nodes, beside)
         least = min(beside.count(node["metadata"]["name"]) for node in nodes)
         return self.rng.choice([node for node in nodes if beside.count(node["metadata"]["name"]) == least])
+
+    def _spread(self, pod: Obj, nodes: list[Obj], beside: list[str]) -> list[Obj]:
+        """The nodes where fewest of a pod's siblings are, in zones or what else it asks to be spread over."""
+        place = {node["metadata"]["name"]: node["metadata"]["labels"] for node in self.store.of("nodes")}
+        for wanted in pod["spec"].get("topologySpreadConstraints") or ():
+            key = wanted["topologyKey"]
+            taken = [place[name].get(key) for name in beside if name in place]
+            counts = [taken.count(node["metadata"]["labels"].get(key)) for node in nodes]
+            nodes = [node for node, count in zip(nodes, counts, strict=True) if count == min(counts)]
+        return nodes
 
     def _siblings(self, pod: Obj) -> list[Obj]:
         owners = pod["metadata"].get("ownerReferences") or ()
@@ -469,6 +484,7 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("rbac.authorization.k8s.io", "clusterroles"): _cluster_role,
     ("config.openshift.io", "oauths"): operators.oauth,
     ("config.openshift.io", "apiservers"): operators.api_server,
+    ("config.openshift.io", "clusteroperators"): operators.cluster_operator,
     ("operator.openshift.io", "ingresscontrollers"): operators.ingress_controller,
     ("machineconfiguration.openshift.io", "kubeletconfigs"): operators.kubelet_config,
     ("machineconfiguration.openshift.io", "machineconfigpools"): operators.pool,

@@ -10,6 +10,7 @@ from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Catalogue
 from ztui.demo.store import merge
 
+PROXY = "istio-proxy"
 REGISTRY = "registry.demo.example"
 _APPS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "DaemonSet": "apps/v1", "DeploymentConfig": "apps.openshift.io/v1"}
 _SAFE_CONTAINER = {
@@ -201,7 +202,7 @@ def pod_spec(called: str, work: Obj) -> Obj:
     if work.get("proxy"):
         spec["containers"].append(_oauth_proxy())
     if work.get("mesh") == "sidecar":
-        spec["initContainers"] = [_mesh_proxy()]
+        spec["initContainers"] = [mesh_proxy()]
     if "automountPod" in work:
         spec["automountServiceAccountToken"] = work["automountPod"]
     if work.get("spread"):
@@ -218,10 +219,10 @@ def pod_spec(called: str, work: Obj) -> Obj:
     return found
 
 
-def _mesh_proxy() -> Obj:
+def mesh_proxy() -> Obj:
     """The mesh's native sidecar."""
     return {
-        "name": "istio-proxy",
+        "name": PROXY,
         "image": f"{REGISTRY}/openshift-service-mesh/istio-proxyv2-rhel9@sha256:{'4c' * 32}",
         "restartPolicy": "Always",
         "args": ["proxy", "sidecar", "--domain", "$(POD_NAMESPACE).svc.cluster.local"],

@@ -1,6 +1,6 @@
 """What the operators of the demo cluster make of their own objects, by the kind of those."""
 
-from ztui.demo.operands import backup, delivery, identity, keeping, logs, mesh, nodes
+from ztui.demo.operands import backup, delivery, flows, identity, keeping, logs, mesh, nodes
 
 OPERANDS = {
     **mesh.OPERANDS,
@@ -10,4 +10,5 @@ OPERANDS = {
     **delivery.OPERANDS,
     **backup.OPERANDS,
     **identity.OPERANDS,
+    **flows.OPERANDS,
 }
