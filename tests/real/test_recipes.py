@@ -49,7 +49,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``made`` is what the first of ``looks`` then holds; those (``kind/namespace/name``; the object ``at`` where none is named) are
     compared before and after, in all that a person sets. ``proved`` says that no operator has to act for the proof; ``undo`` is
-    false where nothing takes it back.
+    false where nothing takes it back. ``absent`` is a definition that this server does without.
     """
 
     recipe: str
@@ -57,6 +57,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     objects: list[Obj]
     case: str = ""
     crds: list[str] = []
+    absent: str = ""
     answers: dict[str, str] = {}
     looks: list[str] = []
     made: Obj | None = None
@@ -83,12 +84,15 @@ def place_of(text: str) -> str:
 
 
 def make(kube: KubeServer, obj: Obj) -> str:
-    """Make an object and its status anew; where it is."""
+    """Make an object and its status anew, with the uids of the owners that it names; where it is."""
     version = obj.get("apiVersion", "")
     kind = kind_named(obj["kind"], version.rpartition("/")[0] if version else None)
     meta = obj["metadata"]
     path = place(kind, meta["name"], meta.get("namespace", "") if kind.NAMESPACED else "")
     obj = json.loads(json.dumps(obj).replace("@now", datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")))
+    for owner in obj["metadata"].get("ownerReferences", ()):
+        held = place(kind_named(owner["kind"]), owner["name"], meta["namespace"])
+        owner["uid"] = kube.call("GET", held).body["metadata"]["uid"]
     body = {"apiVersion": path.split("/")[2] if not kind.GROUP else f"{kind.GROUP}/{kind.VERSIONS[0]}", **obj}
     kube.call("DELETE", path)
     answer = kube.call("POST", f"{path.rpartition('/')[0]}?{STORY}", body)
@@ -100,6 +104,9 @@ def make(kube: KubeServer, obj: Obj) -> str:
 
 
 def set_by_people(obj: Obj) -> Obj:
+    """What people set of an object; nothing of one that is not there."""
+    if obj["kind"] == "Status":
+        return {}
     meta = {key: value for key, value in obj["metadata"].items() if key in {"name", "namespace", "labels", "annotations"}}
     return {**{key: value for key, value in obj.items() if key not in {"metadata", "status"}}, "metadata": meta}
 
@@ -131,15 +138,23 @@ def made(openshift: KubeServer, request: pytest.FixtureRequest) -> Iterator[Case
     for namespace in sorted({obj["metadata"].get("namespace", "") for obj in case.objects} - {""}):
         if openshift.call("GET", f"/api/v1/namespaces/{namespace}").status == 404:
             openshift.namespace(namespace)
+    definition = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{case.absent}"
+    if case.absent:
+        openshift.call("DELETE", definition)
+        gone = (openshift.call("GET", definition).status == 404 for _ in range(TRIES))
+        assert any(gone), "the definition stays"
     paths = [make(openshift, obj) for obj in case.objects]
     yield case
+    if case.absent:
+        crds.load(openshift, [case.absent])
     for path in paths:
         openshift.call("DELETE", path)
 
 
 async def apply(desk: Desk, preview: Any) -> Outcome:
-    """Agree to it, and wait for its proof for no longer than a server without operators is worth."""
-    return await agree(desk, msgspec.structs.replace(preview, plan=msgspec.structs.replace(preview.plan, verify_s=WAIT_S)))
+    """Agree to it, and wait for its proof for no longer than a server without operators is worth: no rollout ends here."""
+    hurried = msgspec.structs.replace(preview.plan, verify_s=WAIT_S, rolls_back=False)
+    return await agree(desk, msgspec.structs.replace(preview, plan=hurried))
 
 
 @pytest.mark.parametrize("made", cases(), ids=lambda case: f"{case.recipe} {case.case}".strip(), indirect=True)
