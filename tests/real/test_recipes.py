@@ -114,6 +114,8 @@ def set_by_people(obj: Obj) -> Obj:
 def within(wanted: object, found: object) -> bool:
     if isinstance(wanted, dict) and isinstance(found, dict):
         return all(key in found and within(value, found[key]) for key, value in wanted.items())
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(wanted) == len(found) and all(map(within, wanted, found))
     return wanted == found
 
 
