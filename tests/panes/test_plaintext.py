@@ -187,6 +187,34 @@ def test_a_policy_at_the_waypoint_decides_and_who_goes_past_it_is_not_asked() ->
     assert cells(*objects, gaps={"Gateway": "forbidden"})["callers"] == ("?", "unknown")
 
 
+ELSEWHERE = {**USE, "istio.io/use-waypoint-namespace": "edge"}
+
+
+def test_a_waypoint_of_another_namespace_is_asked_by_the_policies_there() -> None:
+    there = attached(by("cluster.local/ns/web/sa/web"))
+    there = {**there, "metadata": {**there["metadata"], "namespace": "edge"}}
+    objects = [MESH, ambient(), service(**ELSEWHERE), gateway(namespace="edge"), there]
+    assert cells(*objects)["callers"] == ("cluster.local/ns/web/sa/web", "warn")
+    assert "who goes past it is not asked" in told(*objects, column="callers")
+    without = [item for item in objects if item is not there]
+    at_home = attached(by("cluster.local/ns/web/sa/web"))
+    assert cells(*without, at_home)["callers"] == ("anybody", "fail"), "its own namespace has no waypoint of that name"
+    loose = authz("of-edge", rules=[])
+    loose = {**loose, "metadata": {**loose["metadata"], "namespace": "edge"}}
+    assert cells(*without, loose)["callers"] == ("anybody", "fail"), "what is attached to nothing is about workloads there"
+
+
+def test_a_policy_for_all_waypoints_stands_in_the_root_namespace() -> None:
+    everywhere = authz("all", rules=by("cluster.local/ns/web/sa/web"))
+    target = {"group": "gateway.networking.k8s.io", "kind": "GatewayClass", "name": "istio-waypoint"}
+    spec = {**everywhere["spec"], "targetRefs": [target]}
+    root = {**everywhere, "metadata": {**everywhere["metadata"], "namespace": "istio-system"}, "spec": spec}
+    objects = [MESH, ambient(), service(**ELSEWHERE), gateway(namespace="edge")]
+    assert cells(*objects, root)["callers"] == ("cluster.local/ns/web/sa/web", "warn")
+    assert cells(*objects, {**root, "metadata": {**root["metadata"], "namespace": "shop"}})["callers"] == ("anybody", "fail")
+    assert cells(MESH, ambient(), service(), root)["callers"] == ("anybody", "fail"), "no waypoint, nobody who asks"
+
+
 def test_the_demo_s_old_gateway_is_named_with_the_day_before(tmp_path: Path) -> None:
     found = Assessed("default", tmp_path)
     found.ask()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ztui.checks.base import Finding, check, fail, ok, reason, seen, unknown, warn
-from ztui.engines.meshcalls import allows_all, is_about_requests, is_dry
+from ztui.engines.meshcalls import allows_all, calls_gap, calls_in, is_about_requests, is_dry, targets_of
 from ztui.engines.meshunits import callable_units
 from ztui.engines.mtls import (
     MESH,
@@ -65,8 +65,8 @@ NO_DEFAULT = reason(
 )
 ROOT_UNSEEN = reason(
     "mesh-rules-unseen",
-    "who may call whom is said in the root namespace of the mesh too, whose policies are not all seen",
-    next="Let the policies of that namespace be read",
+    "who may call whom is said in the root namespace of the mesh too, and at waypoints, whose policies are not all seen",
+    next="Let the policies of those namespaces be read",
 )
 ALLOW_ALL = reason("authorization-allow-all", "{policy} allows every call", next="Name the callers in the rule", stands=True)
 NEEDS_WAYPOINT = reason(
@@ -140,7 +140,7 @@ def by_identity(view: View, namespace: Namespace) -> Iterator[Finding]:
     and every workload with a Service has an ALLOW by principals or accounts; warn if callers are named by namespace or address,
     or if a policy only reports; fail if nothing is denied, or if a rule allows every call.
     Traps: ALLOW without rules allows nothing, a rule without conditions everything; in ambient mode policies about requests need
-    a waypoint.
+    a waypoint; a policy that is attached to one is about those alone whose callers pass it.
     Source: security.istio.io/v1 AuthorizationPolicy, spec.selector, spec.targetRefs, spec.action, spec.rules,
     metadata.annotations; gateway.networking.k8s.io/v1 Gateway, spec.gatewayClassName; v1 Pod, metadata.annotations.
     Verify: kubectl get authorizationpolicies -n NAMESPACE
@@ -156,7 +156,8 @@ def by_identity(view: View, namespace: Namespace) -> Iterator[Finding]:
             yield fail(policy, NEEDS_WAYPOINT, seen=[policy], policy=str(policy.ref))
         elif policy.spec.action in {"", "ALLOW"} and any(map(allows_all, policy.spec.rules or ())) and not is_dry(policy):
             yield fail(policy, ALLOW_ALL, seen=[seen(policy, "spec.rules", "[{}]")], policy=str(policy.ref))
-    gap = root_gap(view, AuthorizationPolicy, namespace.name)
+    unseen = calls_gap(view, namespace.name)
+    gap = root_gap(view, AuthorizationPolicy, namespace.name) or (unseen[1] if unseen is not None else None)
     if gap is not None:
         yield unknown(namespace, ROOT_UNSEEN, gap.why, gap.detail, seen=here)
         return
@@ -257,8 +258,9 @@ def _authorization(view: View, namespace: Namespace, units: list[Workload], poli
     ]
     dry = next((item for item in policies if is_dry(item)), None)
     exposed = [unit for unit in units if _has_service(view, unit)]
-    open_units = [str(unit.root) for unit in exposed if closing is None and not _allowed(unit, allows)]
-    if closing is None and (open_units or not allows):
+    closed = {item.unit for item in view.derive(calls_in, namespace.name) if item.closing}
+    open_units = [str(unit.root) for unit in exposed if unit.root not in closed and not _allowed(unit, allows)]
+    if closing is None and (open_units or not (allows or closed)):
         if dry is not None:
             return warn(namespace, DRY_RUN, seen=[dry], policy=str(dry.ref))
         return fail(namespace, ANYONE, seen=policies, what=", ".join(open_units[:3]) or "no policy denies anything")
@@ -289,7 +291,7 @@ def _allowed(unit: Workload, allows: list[AuthorizationPolicy]) -> bool:
     """Whether a policy in force selects the workload: from there on only what is named may call it."""
     for policy in allows:
         wanted = (policy.spec.selector.match_labels if policy.spec.selector else None) or {}
-        if not is_dry(policy) and all(wanted.items() <= pod.labels.items() for pod in unit.pods):
+        if not is_dry(policy) and not targets_of(policy) and all(wanted.items() <= pod.labels.items() for pod in unit.pods):
             return True
     return False
 

@@ -1,7 +1,9 @@
 """Whom the mesh lets call a workload: which AuthorizationPolicies are about it, what they allow and deny, and what holds else.
 
 Source: security.istio.io/v1 AuthorizationPolicy: CUSTOM before DENY before ALLOW; without an ALLOW for a workload everybody may
-call, with one only who it names; one without rules names nobody. Policies of the root namespace hold everywhere.
+call, with one only who it names; one without rules names nobody. Policies of the root namespace hold everywhere. One that is
+attached to a waypoint (a Gateway of its own namespace, or from the root namespace the class ``istio-waypoint``) is asked for all
+whose callers pass that, in whichever namespace they are.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import msgspec
 from ztui.engines.marks import GapNote, gap_in
 from ztui.engines.mtls import MESH, MESH_WHERE_SERVED, Enrolment, is_enrolled, mesh, observed
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
-from ztui.engines.waypoints import waypoints
+from ztui.engines.waypoints import Waypoint, waypoints
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.mesh import AuthorizationPolicy, AuthorizationRule, Operation, PolicyTarget, Source
 from ztui.kinds.meshcontrol import Istio, ServiceMeshControlPlane
@@ -34,6 +36,7 @@ _SOURCES: Final = (
     ("remote_ip_blocks", "client address "),
     ("request_principals", "a token of "),
 )
+_WAYPOINTS: Final = "istio-waypoint"
 _GATEWAY: Final = "gateway.networking.k8s.io/gateway-name"
 
 
@@ -89,6 +92,9 @@ def calls_in(view: View, namespace: str) -> tuple[Calls, ...]:
         return ()
     places = dict.fromkeys((found.root, namespace))
     policies = [item for place in places for item in sorted(view.within(AuthorizationPolicy, place), key=_name)]
+    others = [place for place in view.derive(_elsewhere, namespace) if place not in places]
+    there = (item for place in others for item in sorted(view.within(AuthorizationPolicy, place), key=_name))
+    policies += [item for item in there if targets_of(item)]
     return tuple(_calls(view, unit, policies) for unit in view.derive(workloads, namespace))
 
 
@@ -101,14 +107,29 @@ def calls_gap(view: View, namespace: str) -> GapNote | None:
     found = view.derive(mesh)
     if found is None:
         return None
-    targets = {item.kind for policy in view.within(AuthorizationPolicy, namespace) for item in _targets(policy)}
+    targets = {item.kind for policy in view.within(AuthorizationPolicy, namespace) for item in targets_of(policy)}
     return (
         gap_in(view, (Istio, ServiceMeshControlPlane), "")
         or gap_in(view, (AuthorizationPolicy,), namespace)
         or gap_in(view, (AuthorizationPolicy,), found.root)
         or (gap_in(view, (Service,), namespace) if targets & {"Service", "Gateway"} else None)
         or (gap_in(view, (Gateway,), namespace) if "Gateway" in targets else None)
+        or next((gap for place in view.derive(_elsewhere, namespace) if (gap := gap_in(view, _AT_WAYPOINTS, place))), None)
     )
+
+
+_AT_WAYPOINTS: Final[tuple[type[Kind], ...]] = (Gateway, AuthorizationPolicy)
+
+
+def _elsewhere(view: View, namespace: str) -> tuple[str, ...]:
+    """The other namespaces in which waypoints before workloads of this one stand."""
+    passed = {item.namespace for unit in view.derive(workloads, namespace) for item in _passed(view, unit)}
+    return tuple(sorted(passed - {namespace}))
+
+
+def _passed(view: View, unit: Workload) -> tuple[Waypoint, ...]:
+    """The waypoints that callers of a workload pass: none where no ztunnel sends them there."""
+    return waypoints(view, unit) if observed(unit.pods[0]) == "ambient" else ()
 
 
 def is_dry(policy: AuthorizationPolicy) -> bool:
@@ -149,46 +170,50 @@ def _calls(view: View, unit: Workload, policies: Iterable[AuthorizationPolicy]) 
         tuple(item.ref for item in allowing),
         tuple(item.ref for item in live if item.spec.action == "CUSTOM"),
         tuple(item.ref for item in mine if is_dry(item)),
-        tuple(item.ref for item in live if state == "ambient" and is_about_requests(item) and not _targets(item)),
+        tuple(item.ref for item in live if state == "ambient" and is_about_requests(item) and not targets_of(item)),
         tuple(_through(view, mine, unit)),
-        past=state == "ambient" and bool(allowing) and all(map(_targets, allowing)),
+        past=state == "ambient" and bool(allowing) and all(map(targets_of, allowing)),
     )
 
 
 def _through(view: View, policies: Iterable[AuthorizationPolicy], unit: Workload) -> Iterator[Ref]:
     policies = tuple(policies)
-    if any(target.kind == "Gateway" for policy in policies for target in _targets(policy)):
-        for passed in waypoints(view, unit):
+    if any(target.kind in {"Gateway", "GatewayClass"} for policy in policies for target in targets_of(policy)):
+        for passed in _passed(view, unit):
             yield from passed.by
-    for target in dict.fromkeys(target for policy in policies for target in _targets(policy) if target.kind == "Service"):
-        service = view.get(Service, target.name, unit.root.namespace)
-        if service is not None and _is_target(view, target, unit):
-            yield service.ref
+    for policy in policies:
+        for target in targets_of(policy):
+            service = view.get(Service, target.name, unit.root.namespace) if target.kind == "Service" else None
+            if service is not None and _is_target(view, policy, target, unit):
+                yield service.ref
 
 
 def _is_about(view: View, policy: AuthorizationPolicy, unit: Workload, state: Enrolment) -> bool:
     """A policy that is attached to something is for gateways and waypoints: a sidecar leaves it alone."""
-    targets = _targets(policy)
+    targets = targets_of(policy)
     if targets:
-        here = policy.namespace == unit.root.namespace and state != "sidecar"
-        return here and any(_is_target(view, item, unit) for item in targets)
+        return state != "sidecar" and any(_is_target(view, policy, item, unit) for item in targets)
     wanted = (policy.spec.selector.match_labels if policy.spec.selector else None) or {}
     return wanted.items() <= unit.pods[0].labels.items()
 
 
-def _targets(policy: AuthorizationPolicy) -> tuple[PolicyTarget, ...]:
+def targets_of(policy: AuthorizationPolicy) -> tuple[PolicyTarget, ...]:
+    """What a policy is attached to; nothing where it is about workloads."""
     single = (policy.spec.target_ref,) if policy.spec.target_ref else ()
     return (*single, *(policy.spec.target_refs or ()))
 
 
-def _is_target(view: View, target: PolicyTarget, unit: Workload) -> bool:
-    """Whether a workload stands behind the Service, or is the Gateway, that a policy is attached to."""
-    labels = unit.pods[0].labels
+def _is_target(view: View, policy: AuthorizationPolicy, target: PolicyTarget, unit: Workload) -> bool:
+    """Whether a workload stands behind the Service or the waypoint, or is the Gateway, that a policy is attached to."""
+    labels, place = unit.pods[0].labels, unit.root.namespace
+    there = [item for item in _passed(view, unit) if item.ref is not None]
+    if target.kind == "GatewayClass":
+        found = view.derive(mesh)
+        return bool(there) and target.name == _WAYPOINTS and found is not None and policy.namespace == found.root
     if target.kind == "Gateway":
-        passed = waypoints(view, unit) if observed(unit.pods[0]) == "ambient" else ()
-        here = any((item.namespace, item.name) == (unit.root.namespace, target.name) and item.ref for item in passed)
-        return here or labels.get(_GATEWAY) == target.name
-    service = view.get(Service, target.name, unit.root.namespace) if target.kind == "Service" else None
+        before = any((item.namespace, item.name) == (policy.namespace, target.name) for item in there)
+        return before or (policy.namespace == place and labels.get(_GATEWAY) == target.name)
+    service = view.get(Service, target.name, place) if target.kind == "Service" and policy.namespace == place else None
     return service is not None and bool(service.spec.selector) and (service.spec.selector or {}).items() <= labels.items()
 
 
