@@ -34,9 +34,9 @@ from ztui.engines.incidents import (
 )
 from ztui.engines.vaultturns import READS as OF_VAULTS
 from ztui.engines.vaultturns import VaultTurns
-from ztui.kinds.alert import BESIDE
 from ztui.kinds.base import Kind, Ref
 from ztui.kinds.incident import Act, Heard, Incident, Level, Signal, Subject, signal
+from ztui.kinds.logline import BESIDE
 from ztui.kinds.notice import NOTICES, Passing
 from ztui.kinds.workload import Pod
 from ztui.panes.workloads import rows

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.incidents.telling import Desk, counted, told
-from tests.incidents.test_wire import AUDIT, of
+from tests.incidents.test_wire import AUDIT, VAULT, of
 from tests.worlds import NOW
 from ztui.engines.bursts import MANY, PRINCIPALS_LIMIT, RULE, SPAN, Bursts
-from ztui.kinds.alert import AuditLine
 from ztui.kinds.incident import Signal
+from ztui.kinds.logline import AuditLine, VaultLine
 
 
 def refused(number: int, after_s: float, who: str = "mallory", rule: str = "refused list secrets") -> Signal:
@@ -96,3 +96,9 @@ def test_whoever_has_no_name_is_known_by_address(user: dict[str, str], who: str,
     [found] = of(AuditLine, {**AUDIT, **asked, "user": user})
     assert (found.subject.principal, found.subject.address) == (who, address)
     assert Bursts().take(found, MANY) is not None
+
+
+def test_twenty_refusals_of_a_vault_are_a_burst_too() -> None:
+    series = [of(VaultLine, VAULT | {"request": {**VAULT["request"], "id": f"r{at}"}})[0] for at in range(MANY)]
+    [found] = bursts(*series)
+    assert (found.source, found.level, found.rule, found.subject.principal) == ("vault", "medium", RULE, "token-cart")

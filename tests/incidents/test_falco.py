@@ -21,8 +21,8 @@ from ztui.clock import ManualClock
 from ztui.core import Core
 from ztui.errors import SettingsError
 from ztui.health import Freshness
-from ztui.kinds.alert import FalcoLine
 from ztui.kinds.incident import Signal
+from ztui.kinds.logline import FalcoLine
 from ztui.settings import Settings
 from ztui.sources import falco
 from ztui.sources.falco import BURST, LIMIT_BYTES, RATE, FalcoDoor, listening

@@ -1,7 +1,8 @@
 """What sources say on the wire, as signals: samples in their true shapes, bad ones, and stand-in servers that answer with them.
 
 Origins: Falco's JSON output as its documentation shows it (`json_output: true`); Tetragon's JSON export (`process_kprobe`);
-audit.k8s.io/v1 events as kube-apiserver writes them; Alertmanager's `GET /api/v2/alerts`; events.k8s.io/v1 and
+audit.k8s.io/v1 events as kube-apiserver writes them; lines that a file device of Vault 1.21 wrote for a request that no policy
+allows, a wrong password, and the root token; Alertmanager's `GET /api/v2/alerts`; events.k8s.io/v1 and
 wgpolicyk8s.io/v1beta1 objects as a cluster serves them. A collector of OpenShift wraps a line of a container in `message`, or in
 `structured` where it parses JSON.
 """
@@ -21,9 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.sources.test_metrics import answering, rig
-from ztui.kinds.alert import LINES, AuditLine, FalcoLine, FiringAlert, LogLine, TetragonLine
+from ztui.kinds.alert import FiringAlert
 from ztui.kinds.base import decode
 from ztui.kinds.incident import Signal
+from ztui.kinds.logline import LINES, AuditLine, FalcoLine, LogLine, TetragonLine, VaultLine
 from ztui.kinds.notice import PolicyReport, WarningEvent
 from ztui.sources.logs import LINES_LIMIT
 from ztui.store import Put, Store
@@ -69,6 +71,48 @@ AUDIT: dict[str, Any] = {
     "responseStatus": {"metadata": {}, "code": 101},
     "requestReceivedTimestamp": "2026-01-05T09:00:01.000000Z",
     "stageTimestamp": "2026-01-05T09:00:02.000000Z",
+}
+VAULT: dict[str, Any] = {
+    "auth": {
+        "accessor": "hmac-sha256:c1fedd9af25677679f9ac5738c4d092e581c5fa0046d694571640fac53f2a8f4",
+        "client_token": "hmac-sha256:3648a3bd0baab264c8ca6232e3214241fb6278e78471d9c112b7958e90e74515",
+        "display_name": "token-cart",
+        "metadata": {"x": "y"},
+        "policies": ["default", "narrow"],
+        "policy_results": {"allowed": False},
+        "token_policies": ["default", "narrow"],
+        "token_issue_time": "2026-01-05T08:50:29Z",
+        "token_ttl": 2764800,
+        "token_type": "service",
+    },
+    "error": "1 error occurred:\n\t* permission denied\n\n",
+    "request": {
+        "client_token_accessor": "hmac-sha256:c1fedd9af25677679f9ac5738c4d092e581c5fa0046d694571640fac53f2a8f4",
+        "data": {"data": {"password": "hmac-sha256:869eb8cfc0565ac364ace0b85681b71bb4ff56ceb4ecb277b5d07bb7ec6d1b5e"}},
+        "headers": {"user-agent": ["Python-urllib/3.11"]},
+        "id": "a29d76b2-29da-a148-2f88-a89344d0d8ad",
+        "mount_class": "secret",
+        "mount_point": "secret/",
+        "mount_type": "kv",
+        "namespace": {"id": "root"},
+        "operation": "create",
+        "path": "secret/data/other",
+        "remote_address": "10.128.2.9",
+        "remote_port": 33434,
+    },
+    "time": "2026-01-05T09:00:01.719738647Z",
+    "type": "request",
+}
+OF_LOGIN = {
+    "auth": None,
+    "error": "invalid credentials",
+    "request": {**VAULT["request"], "path": "auth/userpass/login/bob", "operation": "update", "mount_point": "auth/userpass/"},
+    "type": "response",
+}
+OF_ROOT = {
+    "auth": {"display_name": "token", "policies": ["root"], "token_policies": ["root"]},
+    "error": "",
+    "request": {**VAULT["request"], "path": "sys/mounts", "operation": "read"},
 }
 ALERT = {
     "annotations": {"summary": "Pod is crash looping."},
@@ -172,6 +216,52 @@ def test_objects_that_an_audit_policy_writes_down_do_not_come_in() -> None:
     assert [item.rule for item in line.signals()] == ["exec into a pod"]
 
 
+def of_vault(**changes: Any) -> list[tuple[str, str, str, str]]:
+    found = of(VaultLine, VAULT | changes)
+    return [(item.level, item.rule, item.subject.principal, item.subject.address) for item in found]
+
+
+def test_what_the_audit_device_of_a_vault_tells() -> None:
+    assert of_vault() == [("low", "refused create in a Vault", "token-cart", "")]
+    account = {"service_account_name": "cart", "service_account_namespace": "shop", "role": "shop"}
+    [of_account] = of_vault(auth={**VAULT["auth"], "metadata": account})
+    assert of_account[2] == "system:serviceaccount:shop:cart"
+    assert of_vault(**OF_LOGIN) == [("low", "refused update in a Vault", "", "10.128.2.9")]
+    assert of_vault(**OF_ROOT) == [("high", "root token in use", "token", "")]
+    assert of_vault(error="") == []
+    assert VaultLine.read(json.dumps(VAULT | {"type": "something else"})) is None
+
+
+def test_a_request_to_a_vault_and_its_answer_are_one_signal() -> None:
+    [asked] = of(VaultLine, VAULT)
+    [answered] = of(VaultLine, VAULT | {"type": "response", "response": {"data": {"error": "hmac-sha256:aa"}}})
+    assert (asked.source, asked.id, asked.rule) == (answered.source, answered.id, answered.rule)
+
+
+def test_nothing_that_was_sent_to_a_vault_or_came_from_it_comes_in() -> None:
+    line = VaultLine.read(json.dumps(VAULT | {"response": {"data": {"password": "planted"}}}).replace("hmac-sha256:", "planted-"))
+    assert line is not None
+    assert "planted" not in repr(line)
+    assert [item.rule for item in line.signals()] == ["refused create in a Vault"]
+
+
+@pytest.mark.parametrize("changes", [{}, OF_LOGIN, OF_ROOT])
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_the_question_lets_through_what_a_vault_is_asked_about(changes: dict[str, Any], is_wrapped: bool) -> None:
+    line = json.dumps(VAULT | changes, separators=(",", ":"))
+    line = json.dumps({"message": line}) if is_wrapped else line
+    texts = re.findall(r'\|= "([^"]*)"', VaultLine.QUERY)
+    [pattern] = re.findall(r'\|~ "([^"]*)"', VaultLine.QUERY)
+    assert all(text in line for text in texts)
+    assert re.search(pattern, line)
+    assert VaultLine.read(line)
+
+
+def test_what_a_vault_allows_is_not_asked_for() -> None:
+    [pattern] = re.findall(r'\|~ "([^"]*)"', VaultLine.QUERY)
+    assert not re.search(pattern, json.dumps(VAULT | {"error": ""}, separators=(",", ":")))
+
+
 def test_a_bound_token_leads_to_its_pod() -> None:
     extra = {"authentication.kubernetes.io/pod-name": ["web-6d5f-abcde"]}
     [first, *_] = of(AuditLine, AUDIT | LISTS | {"user": {**ACCOUNT, "extra": extra}})
@@ -238,7 +328,7 @@ def test_a_policy_report_tells_what_failed() -> None:
 
 NAMES = (
     *("user", "objectRef", "auditID", "message", "structured", "process_kprobe", "output_fields", "rule", "priority", "time"),
-    *("process", "pod", "extra", "username", "sourceIPs"),
+    *("process", "pod", "extra", "username", "sourceIPs", "request", "auth", "path", "metadata", "policies", "error"),
 )
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 TREES = st.recursive(

@@ -23,9 +23,9 @@ from ztui.engines.plaintext import SEEN_CALLS
 from ztui.errors import ConnectError, ForbiddenError
 from ztui.frame import Frame
 from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
-from ztui.kinds.alert import BESIDE, LINES
 from ztui.kinds.base import Kind, Malformed, decode_or_malformed
 from ztui.kinds.incident import Act
+from ztui.kinds.logline import BESIDE, LINES
 from ztui.kinds.measured import MeasuredKind, TrafficSecurity
 from ztui.kinds.nodereport import NodeReport
 from ztui.kinds.notice import NOTICES

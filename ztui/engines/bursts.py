@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from ztui.kinds.alert import REFUSED
 from ztui.kinds.incident import Level, Signal, signal
+from ztui.kinds.logline import REFUSED
 
 MANY: Final = 20
 SPAN: Final = timedelta(minutes=5)

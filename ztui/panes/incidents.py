@@ -8,9 +8,9 @@ from typing import Final
 
 from ztui.checks.base import Status
 from ztui.engines.marks import GapNote
-from ztui.kinds.alert import BESIDE
 from ztui.kinds.base import Kind
 from ztui.kinds.incident import LEVELS, PHASES, Incident, Level, Phase, Seen
+from ztui.kinds.logline import BESIDE
 from ztui.kinds.notice import NOTICES
 from ztui.panes.base import Line, Tone, cell, prose
 from ztui.panes.reach import short

@@ -18,7 +18,7 @@ from aiohttp import web
 from ztui.clock import Clock
 from ztui.errors import ConnectError, SettingsError, ZtuiError
 from ztui.health import Freshness, SideLink
-from ztui.kinds.alert import FalcoLine
+from ztui.kinds.logline import FalcoLine
 from ztui.store import Event, Put
 
 LIMIT_BYTES: Final = 256 * 1024

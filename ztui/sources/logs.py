@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from ztui.errors import DataError
-from ztui.kinds.alert import LINES, LogLine
 from ztui.kinds.base import Kind
+from ztui.kinds.logline import LINES, LogLine
 from ztui.kinds.measured import StoredRecords
 from ztui.kinds.network import Route
 from ztui.sources.http import Http
