@@ -71,6 +71,8 @@ NO_INTEGRITY = reason(
 _DAY: Final = timedelta(days=1)
 _DRILL: Final = timedelta(days=30)
 _ANSWERED: Final = "ztui.io/detections-answered"
+_AHEAD: Final = timedelta(minutes=5)
+"""A clock that runs a little ahead is no lie, and what was noted in this minute is not in the future."""
 _STATE: Final = "machineconfiguration.openshift.io/state"
 _CURRENT: Final = "machineconfiguration.openshift.io/currentConfig"
 _DESIRED: Final = "machineconfiguration.openshift.io/desiredConfig"
@@ -161,11 +163,11 @@ def _vouched(view: View, sensor: Sensor, policies: list[TracingPolicy]) -> Findi
     on = sensor.daemon
     at = instant(on.annotations.get(_ANSWERED))
     words = {"engine": sensor.engine, "rules": _rules(sensor, len(policies))}
-    if at is None or at > view.now:
+    if at is None or at > view.now + _AHEAD:
         return unknown(on, NOT_ASKED, Why.NO_SOURCE, f"{sensor.engine} detections", seen=[on, *policies], **words)
     facts: list[Kind | Evidence] = [seen(on, f"metadata.annotations[{_ANSWERED}]", at.isoformat()), *policies]
     make, because = (ok, ANSWERED) if view.now - at <= _DRILL else (warn, UNDRILLED)
-    return attested(make(on, because, seen=facts, **words, days=(view.now - at).days))
+    return attested(make(on, because, seen=facts, **words, days=max((view.now - at).days, 0)))
 
 
 @check(

@@ -87,6 +87,8 @@ EXPIRED = reason(
 _EXPIRES: Final = "ztui.io/expires"
 _FEED: Final = "ztui.io/threat-feed"
 _FED: Final = "ztui.io/feed-updated"
+_AHEAD: Final = timedelta(minutes=5)
+"""A clock that runs a little ahead is no lie, and what was fed in this minute is not in the future."""
 _QUARANTINE: Final = "ztui.io/quarantine"
 _LISTENER: Final = "triggers.tekton.dev/eventlistener"
 _DAY: Final = timedelta(days=1)
@@ -245,7 +247,7 @@ def intelligence(view: View) -> Iterator[Finding]:
     central = acs(view)
     if newest is not None and view.now - newest <= 3 * _DAY:
         if fed is not None:
-            days = (view.now - fed[0]).days
+            days = max((view.now - fed[0]).days, 0)
             yield ok(
                 fed[1],
                 FED,
@@ -348,5 +350,5 @@ def _fed(view: View) -> tuple[datetime, Kind] | None:
         for item in view.all(kind)
         if _FEED in item.labels and (at := instant(item.annotations.get(_FED)))
     ]
-    fresh = [(at, item) for at, item in found if timedelta(0) <= view.now - at <= 7 * _DAY]
+    fresh = [(at, item) for at, item in found if -_AHEAD <= view.now - at <= 7 * _DAY]
     return max(fresh, key=lambda pair: (pair[0], pair[1].ref), default=None)

@@ -69,10 +69,20 @@ def kubelet_config(run: Controllers, obj: Obj) -> None:
         return
     chosen = selector_predicate(obj["spec"].get("machineConfigPoolSelector"))
     for pool in run.store.of("machineconfigpools.machineconfiguration.openshift.io"):
-        name = pool["metadata"]["name"]
         if chosen(pool["metadata"].get("labels") or {}):
-            wanted = f"rendered-{name}-{run.store.new_uid().replace('-', '')}"
-            run.update(pool, {"spec": {"configuration": {"name": wanted}}})
+            _reconfigure(run, pool)
+
+
+def _reconfigure(run: Controllers, pool: Obj) -> None:
+    wanted = f"rendered-{pool['metadata']['name']}-{run.store.new_uid().replace('-', '')}"
+    run.update(pool, {"spec": {"configuration": {"name": wanted}}})
+
+
+def image_policy(run: Controllers, obj: Obj) -> None:
+    """Every pool gets another configuration: nodes are told which signatures they have to look for."""
+    if run.unseen(obj):
+        for item in run.store.of("machineconfigpools.machineconfiguration.openshift.io"):
+            _reconfigure(run, item)
 
 
 def pool(run: Controllers, obj: Obj) -> None:

@@ -483,6 +483,7 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("policy", "poddisruptionbudgets"): traffic.disruption_budget,
     ("rbac.authorization.k8s.io", "clusterroles"): _cluster_role,
     ("config.openshift.io", "oauths"): operators.oauth,
+    ("config.openshift.io", "clusterimagepolicies"): operators.image_policy,
     ("config.openshift.io", "apiservers"): operators.api_server,
     ("config.openshift.io", "clusteroperators"): operators.cluster_operator,
     ("operator.openshift.io", "ingresscontrollers"): operators.ingress_controller,

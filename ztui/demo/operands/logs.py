@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from ztui.demo import operators
 from ztui.demo.answers import Obj
-from ztui.demo.operands.base import line, of, ready, spec_of, start
+from ztui.demo.operands.base import Operand, line, of, ready, spec_of, start
 from ztui.demo.rbac import SA_PREFIX, Ask, User
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ def _forwarder(run: Controllers, obj: Obj) -> None:
         held = {**obj, "status": {"conditions": conditions}}
         unready = operators.condition(run, held, "Ready", "False", "ValidationFailure", "one or more validation errors")
         run.update(obj, {"status": {"conditions": unready}})
-        run.later(lambda: _again(run, obj), _LOOK_AGAIN_S)
+        run.later(lambda: _again(run, obj, _forwarder), _LOOK_AGAIN_S)
         return
     start(run, place, {name: line("adaptive.yaml", "openshift-logging", "collector", {"sa": account})})
     ready(run, obj, None, authorized, f"{_GROUP}/Valid", "Ready")
 
 
-def _again(run: Controllers, obj: Obj) -> None:
+def _again(run: Controllers, obj: Obj, make: Operand) -> None:
     found = run.again(obj)
     if found is not None and found["spec"] == obj["spec"]:
-        _forwarder(run, found)
+        make(run, found)
 
 
 def _may_collect(run: Controllers, namespace: str, account: str, what: str) -> bool:
@@ -50,8 +50,15 @@ def _may_collect(run: Controllers, namespace: str, account: str, what: str) -> b
 
 
 def _loki(run: Controllers, obj: Obj) -> None:
-    """The parts of a store of logs, behind a gateway that asks who somebody is."""
+    """The parts of a store of logs, behind a gateway; without the keys of its bucket another look is due."""
     name, place = obj["metadata"]["name"], obj["metadata"]["namespace"]
+    secret = spec_of(obj, "storage", "secret", "name", default="")
+    if run.store.find(run.cluster.catalogue.named("secrets"), secret, place) is None:
+        why = ("MissingObjectStorageSecret", "Missing object storage secret")
+        conditions = operators.condition(run, obj, "Degraded", "True", *why)
+        run.update(obj, {"status": {"conditions": conditions}})
+        run.later(lambda: _again(run, obj, _loki), _LOOK_AGAIN_S)
+        return
     parts = ("compactor", "index-gateway", "ingester", "ruler") if spec_of(obj, "rules", "enabled") else ("compactor", "ingester")
     lines: Obj = {f"{name}-{part}": {**_LOKI, "kind": "StatefulSet"} for part in parts}
     lines |= {f"{name}-{part}": _LOKI for part in ("distributor", "querier", "query-frontend")}
