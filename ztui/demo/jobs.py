@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
 
 def cron_job(run: Controllers, cron: Obj) -> None:
-    """A CronJob has run before: one finished Job of it is kept."""
-    if not run.children(cron, "jobs"):
+    """A CronJob of the story has run before: one finished Job of it is kept. It knows when the last one went well."""
+    ended = [at for job in run.children(cron, "jobs") if (at := (job.get("status") or {}).get("completionTime"))]
+    if run.is_live and ended and max(ended) > (cron.get("status") or {}).get("lastSuccessfulTime", ""):
+        run.update(cron, {"status": {"lastSuccessfulTime": max(ended)}})
+    if not ended and not run.is_live and not run.children(cron, "jobs"):
         meta = cron["metadata"]
         labels = dict(cron["spec"]["jobTemplate"].get("metadata", {}).get("labels") or {})
         name = f"{meta['name']}-{29_300_000 + run.rng.randrange(9999)}"
