@@ -140,6 +140,8 @@ def _typed(name: str, value: Any) -> Any:
         return value
     if name in _LISTS:
         return value.split(",")
+    if name.endswith("_num_uses"):
+        return int(value or 0)
     if name.endswith(("_ttl", "_period")):
         number, unit = (value[:-1], value[-1]) if value[-1:] in _UNITS else (value, "s")
         return int(number or 0) * _UNITS[unit]

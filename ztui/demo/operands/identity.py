@@ -29,8 +29,8 @@ def _part(name: str, told: Obj) -> Operand:
 
 def _identities(run: Controllers, obj: Obj) -> None:
     """How many pods get an entry."""
-    spaces = selector_predicate(spec_of(obj, "namespaceSelector"))
-    chosen = selector_predicate(spec_of(obj, "podSelector"))
+    spaces = selector_predicate(spec_of(obj, "namespaceSelector", default={}))
+    chosen = selector_predicate(spec_of(obj, "podSelector", default={}))
     names = {item["metadata"]["name"] for item in run.store.of("namespaces") if spaces(item["metadata"].get("labels") or {})}
     found = [item for item in run.store.of("pods") if item["metadata"]["namespace"] in names]
     count = sum(bool(chosen(item["metadata"].get("labels") or {})) for item in found)
