@@ -60,13 +60,14 @@ async def console(
     folder: Path,
     contexts: dict[str, ContextSettings] | None = None,
     size: tuple[int, int] = (120, 40),
+    clock: JumpingClock | None = None,
 ) -> AsyncIterator[tuple[ZtuiApp, Pilot[int], JumpingClock]]:
     path = folder / "kubeconfig"
     path.write_text(demo.kubeconfig("admin"))
     path.chmod(0o600)
     os.environ["XDG_STATE_HOME"] = str(folder / "state")
     settings = Settings(kubeconfig=str(path), contexts=contexts or {})
-    clock = JumpingClock()
+    clock = clock or JumpingClock()
     app = ZtuiApp(settings, lambda: find_target(settings, {}), clock=clock)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: app.frame.settled and app.frame.board is not None and app.core is not None)
