@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ztui.demo import vaultpki
+
 Answer = tuple[int, Any]
 Story = dict[str, Any]
 Body = Mapping[str, Any]
@@ -48,6 +50,8 @@ def write(story: Story, path: str, body: Body) -> Answer | None:
         return None
     if entry["type"] == "kv" and rest.startswith("data/"):
         return _put(story, f"{mount}/metadata/{rest.removeprefix('data/')}")
+    if entry["type"] == "pki" and (done := vaultpki.write(story, mount, rest, body)) is not None:
+        return done
     if entry["type"] in {"database", "pki"} and rest.startswith(("roles/", "config/")):
         story[path] = {**story.get(path, {}), **body}
         return 204, None
@@ -63,7 +67,8 @@ def delete(story: Story, path: str) -> Answer:
             for known in [item for item in story if item.startswith(root + name)] if table != "sys/audit" else ():
                 del story[known]
             return 204, None
-    story.pop(path, None)
+    if not vaultpki.delete(story, path):
+        story.pop(path, None)
     return 204, None
 
 
