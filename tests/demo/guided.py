@@ -6,6 +6,7 @@ have commands where none are given), `known` fills in the `<words>` that only a 
 opens does, `typed` what is typed when asked. Or it is what a person does outside the cluster, or as the owner of an application:
 `person` says what, `run` what of it the cluster sees. In all of them `$name`, `$namespace`, `$subject` (its bare name) and the
 finding's values are put in. An act `of: ""` is for what is left once nothing is found any more: what nobody knows.
+`first` is what somebody did wrong to a cluster where nothing would be found; it is done only where each file is followed alone.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     typed: str = ""
     person: str = ""
     run: str = ""
+    first: str = ""
 
 
 class Command(NamedTuple):
