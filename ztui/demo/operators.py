@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ztui.demo import workloads
 from ztui.demo.answers import Obj
-from ztui.demo.selectors import selector_predicate
 from ztui.demo.store import stamp
 
 if TYPE_CHECKING:
@@ -63,82 +62,13 @@ def ingress_controller(run: Controllers, obj: Obj) -> None:
     _roll(run, ["ingress"], lambda: _renew(run, obj, {"status": {"tlsProfile": {"minTLSVersion": version}}}))
 
 
-def kubelet_config(run: Controllers, obj: Obj) -> None:
-    """The pools that it is for get another configuration."""
-    if not run.moved(obj):
-        return
-    chosen = selector_predicate(obj["spec"].get("machineConfigPoolSelector"))
-    for pool in run.store.of("machineconfigpools.machineconfiguration.openshift.io"):
-        if chosen(pool["metadata"].get("labels") or {}):
-            _reconfigure(run, pool)
-
-
-def _reconfigure(run: Controllers, pool: Obj) -> None:
-    wanted = f"rendered-{pool['metadata']['name']}-{run.store.new_uid().replace('-', '')}"
-    run.update(pool, {"spec": {"configuration": {"name": wanted}}})
-
-
-def image_policy(run: Controllers, obj: Obj) -> None:
-    """Every pool gets another configuration: nodes are told which signatures they have to look for."""
-    if run.unseen(obj):
-        for item in run.store.of("machineconfigpools.machineconfiguration.openshift.io"):
-            _reconfigure(run, item)
-
-
-def pool(run: Controllers, obj: Obj) -> None:
-    """A pool that is not paused brings its nodes to what it was told."""
-    _say_converged(run)
-    spec, status = obj["spec"], obj.get("status") or {}
-    wanted = (spec.get("configuration") or {}).get("name")
-    if not run.is_live or spec.get("paused") or wanted == (status.get("configuration") or {}).get("name"):
-        return
-    if _is_updating(obj):
-        return
-    _set_pool(run, obj, "True", status)
-    run.later(lambda: _pool_updated(run, obj))
-
-
-def _say_converged(run: Controllers) -> None:
-    """The operator of the pools holds up releases while one of them is paused or updates."""
-    pools = run.store.of("machineconfigpools.machineconfiguration.openshift.io")
-    part = next((item for item in _parts(run) if item["metadata"]["name"] == "machine-config"), None)
-    if not run.is_live or part is None or any(item["spec"].get("paused") or _is_updating(item) for item in pools):
-        return
-    if _held(part) is not None:
-        run.update(part, {"status": {"conditions": condition(run, part, "Upgradeable", "True", "AsExpected")}})
-
-
-def _is_updating(obj: Obj) -> bool:
-    told = (obj.get("status") or {}).get("conditions") or ()
-    return any((item["type"], item["status"]) == ("Updating", "True") for item in told)
-
-
-def _pool_updated(run: Controllers, obj: Obj) -> None:
-    found = run.again(obj)
-    if found is not None:
-        count = found["status"].get("machineCount", 0)
-        made = {
-            "configuration": found["spec"].get("configuration") or {},
-            "updatedMachineCount": count,
-            "readyMachineCount": count,
-        }
-        _set_pool(run, found, "False", made)
-
-
-def _set_pool(run: Controllers, obj: Obj, busy: str, status: Obj) -> None:
-    updating = condition(run, obj, "Updating", busy, "")
-    told = {**obj, "status": {**(obj.get("status") or {}), "conditions": updating}}
-    updated = condition(run, told, "Updated", "False" if busy == "True" else "True", "")
-    run.update(obj, {"status": {**status, "conditions": updated}})
-
-
 def cluster_operator(run: Controllers, obj: Obj) -> None:
     """The whole cluster can go on to the next minor release as soon as every part of it can."""
     if not run.is_live:
         return
-    held = [(item["metadata"]["name"], found) for item in _parts(run) if (found := _held(item)) is not None]
+    held = [(item["metadata"]["name"], found) for item in parts(run) if (found := held_up(item)) is not None]
     for version in run.store.of("clusterversions.config.openshift.io"):
-        if (_held(version) is not None) is bool(held):
+        if (held_up(version) is not None) is bool(held):
             continue
         if held:
             why = f"Cluster operator {held[0][0]} should not be upgraded between minor versions: {held[0][1]['message']}"
@@ -148,11 +78,12 @@ def cluster_operator(run: Controllers, obj: Obj) -> None:
         run.update(version, {"status": {"conditions": told}})
 
 
-def _parts(run: Controllers) -> list[Obj]:
+def parts(run: Controllers) -> list[Obj]:
+    """The cluster operators."""
     return run.store.of("clusteroperators.config.openshift.io")
 
 
-def _held(obj: Obj) -> Obj | None:
+def held_up(obj: Obj) -> Obj | None:
     """The condition by which something holds up the next minor release."""
     told = (obj.get("status") or {}).get("conditions") or ()
     return next((dict(item) for item in told if (item["type"], item["status"]) == ("Upgradeable", "False")), None)
@@ -227,7 +158,7 @@ def _roll(run: Controllers, names: Sequence[str], then: Callable[[], None] | Non
 
 
 def _progress(run: Controllers, names: Sequence[str], status: str, reason: str) -> None:
-    for obj in _parts(run):
+    for obj in parts(run):
         if obj["metadata"]["name"] in names:
             run.update(obj, {"status": {"conditions": condition(run, obj, "Progressing", status, reason)}})
 

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
 
-from ztui.demo import injection, jobs, namespaces, olm, operators, pods, traffic
+from ztui.demo import injection, jobs, namespaces, nodeconfig, olm, operators, pods, traffic
 from ztui.demo.answers import Obj
 from ztui.demo.catalogue import Resource
 from ztui.demo.cluster import Cluster
@@ -53,6 +53,8 @@ class Controllers(Moments):
             for child, obj in self.store.owned(meta["uid"]):
                 self.store.remove(child, obj)
             self._note_leaving(meta.get("namespace", ""))
+            if resource.id == nodeconfig.CONFIGS:
+                nodeconfig.changed(self, change.obj)
         if resource.plural == "pods" and not resource.group:
             before = (change.old or {}).get("metadata", {}).get("labels")
             traffic.queue_services(self, meta["namespace"], [meta.get("labels") or {}, before or {}])
@@ -483,12 +485,13 @@ TABLE: dict[tuple[str, str], Callable[[Controllers, Obj], None]] = {
     ("policy", "poddisruptionbudgets"): traffic.disruption_budget,
     ("rbac.authorization.k8s.io", "clusterroles"): _cluster_role,
     ("config.openshift.io", "oauths"): operators.oauth,
-    ("config.openshift.io", "clusterimagepolicies"): operators.image_policy,
+    ("config.openshift.io", "clusterimagepolicies"): nodeconfig.image_policy,
     ("config.openshift.io", "apiservers"): operators.api_server,
     ("config.openshift.io", "clusteroperators"): operators.cluster_operator,
     ("operator.openshift.io", "ingresscontrollers"): operators.ingress_controller,
-    ("machineconfiguration.openshift.io", "kubeletconfigs"): operators.kubelet_config,
-    ("machineconfiguration.openshift.io", "machineconfigpools"): operators.pool,
+    ("machineconfiguration.openshift.io", "kubeletconfigs"): nodeconfig.kubelet_config,
+    ("machineconfiguration.openshift.io", "machineconfigpools"): nodeconfig.pool,
+    ("machineconfiguration.openshift.io", "machineconfigs"): nodeconfig.machine_config,
     ("compliance.openshift.io", "complianceremediations"): operators.remediation,
     ("compliance.openshift.io", "compliancescans"): operators.scan,
     (olm.GROUP, "catalogsources"): olm.catalog_source,
