@@ -1,4 +1,4 @@
-"""The guide is followed from a young cluster on by the very commands that it prints, with the real kubectl and the real vault."""
+"""Somebody at a shell who looks at a young cluster and follows the guide, finding by finding."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import pytest
-
-from tests.demo.guided import FILES, Act, commands, fits, noted, table, tables
+from tests.demo.guided import Act, commands, fits
 from tests.demo.shell import Shell
-from tests.demo.test_walk import Impatient, settings_of
 from ztui.board import Board
 from ztui.checks.base import CheckId, Finding
+from ztui.clock import SystemClock
 from ztui.core import Core
-from ztui.demo.server import DemoThread
+from ztui.demo.server import DemoServer, DemoThread
 from ztui.guide.procedures import Names
 from ztui.guide.route import open_findings, route
+from ztui.settings import ContextSettings, Settings, VaultSettings
+from ztui.sources import alerts, logs
+from ztui.sources.side import POLL_S
 from ztui.targets import finder
 from ztui.words import sentence
 
+SOON_S: Final = 0.2
 PATIENCE_S: Final = 40.0
-TURNS: Final = 2
-"""How often a stop may come: what mends another one may leave something new for it."""
-LATER: Final = frozenset(noted("later"))
-"""Checks that find nothing in a young cluster, and become stops on the way."""
-ALONG: Final = frozenset(noted("along"))
-"""Checks that one before them in their file may have mended along with itself."""
-UNWRITTEN: Final = frozenset(noted("unwritten"))
-"""Checks that no command mends: they are left out."""
+
+
+class Impatient(SystemClock):
+    """A clock on which the next question to the metrics store is always near."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for so long, or hardly at all where it is the pause between two polls."""
+        await super().sleep(SOON_S if seconds in {POLL_S, alerts.SOON_S, logs.SOON_S} else seconds)
 
 
 class Follower:
@@ -107,6 +109,7 @@ class Beginning(NamedTuple):
 
 @asynccontextmanager
 async def young(folder: Path) -> AsyncIterator[Beginning]:
+    """A young cluster that only changes when somebody changes it, looked at and settled."""
     with DemoThread(scenario="fresh", churn=False) as demo:
         settings = settings_of(demo.server, folder)
         shell = Shell(folder, demo.server, settings)
@@ -117,32 +120,13 @@ async def young(folder: Path) -> AsyncIterator[Beginning]:
             yield Beginning(core, Follower(core, shell, Names("demo", demo.url)), board)
 
 
-@pytest.mark.parametrize("file", FILES)
-async def test_the_stops_of_a_file_are_mended_by_the_printed_commands(tmp_path: Path, file: str) -> None:
-    known, later = table(file), set()
-    async with young(tmp_path) as (core, follower, first):
-        board = first
-        for check, acts in known.items():
-            board = await follower.spoil(board, check, acts)
-            if check in stops(board, core) or open_findings(board, check):
-                board = await follower.mend(board, check, acts)
-            else:
-                later.add(check)
-    assert LATER & known.keys() <= later <= (LATER | ALONG) & known.keys()
-
-
-async def test_who_follows_the_guide_arrives(tmp_path: Path) -> None:
-    known, taken = tables(), list[CheckId]()
-    async with young(tmp_path) as (core, follower, first):
-        board = first
-        assert board.phase == 0
-        while left := [check for check in stops(board, core, UNWRITTEN) if check not in UNWRITTEN]:
-            check = left[0]
-            assert check in known, f"{check} has no commands"
-            assert taken.count(check) < TURNS, (f"{check} is back after {taken}", told(open_findings(board, check)))
-            taken.append(check)
-            board = await follower.mend(board, check, known[check])
-    assert set(stops(board, core)) <= UNWRITTEN
-    assert not UNWRITTEN & known.keys()
-    assert board.phase == 4
-    assert len(taken) > 55
+def settings_of(server: DemoServer, folder: Path) -> Settings:
+    """How to reach the demo's API, its Vault and its metrics."""
+    config = server.write_kubeconfig(folder / "kubeconfig")
+    authority, token = server.write_vault(folder)
+    vault = VaultSettings(server.vault.url, ca_file=str(authority), token_file=str(token))
+    url = server.telemetry_url
+    beside = ContextSettings(metrics_url=url, alertmanager_url=url, logs_url=url)
+    return Settings(
+        kubeconfig=str(config), context="demo", vaults={"demo": vault}, contexts={"demo": beside}, request_timeout_s=25.0
+    )
