@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from textual._styles_cache import StylesCache  # its cache is keyed by itself, and so keeps it; no public name
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.events import Unmount
@@ -120,6 +121,10 @@ class FrameScreen(Screen[None]):
     def on_mount(self) -> None:
         """First paint."""
         self.draw_all()
+
+    def on_unmount(self) -> None:
+        """What the framework remembers of colours holds on to the lines of widgets that are gone: let go of it."""
+        StylesCache.get_inner_outer.cache_clear()
 
     def on_screen_resume(self) -> None:
         """Back on top: what was missed is drawn at once."""
