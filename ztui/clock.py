@@ -9,8 +9,9 @@ import asyncio
 import heapq
 import itertools
 import time
+from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Clock(Protocol):
@@ -111,3 +112,17 @@ async def within(clock: Clock, seconds: float, event: asyncio.Event) -> bool:
         waiter.cancel()
         timer.cancel()
         await asyncio.wait({waiter, timer})  # not one by one: our own cancellation must not pass for theirs
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Do what must not be left half done; a cancellation that comes meanwhile, however often, is raised afterwards."""
+    task = asyncio.ensure_future(work)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled

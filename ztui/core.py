@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from ztui.board import Board, CellOf, Judge
 from ztui.checks.base import Check, CheckId, catalogue
-from ztui.clock import Clock, SystemClock, within
+from ztui.clock import Clock, SystemClock, to_the_end, within
 from ztui.diary import RECORD_KINDS, Diary
 from ztui.engines.units import SCOPE
 from ztui.errors import ConnectError, LoginError, SettingsError, ZtuiError
@@ -150,11 +150,14 @@ class Core:
             self._thread.shutdown(wait=False, cancel_futures=True)
             if self._desk is not None:
                 self._desk.close()
-            try:  # one after another, whatever interrupts the other
-                if self._cluster is not None:
-                    await self._cluster.http.close()
-            finally:
-                await self._diary.close()
+            await to_the_end(self._closed())  # who switches contexts twice in a row cancels this too
+
+    async def _closed(self) -> None:
+        try:  # one after the other, whatever becomes of it
+            if self._cluster is not None:
+                await self._cluster.http.close()
+        finally:
+            await self._diary.close()
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """The frame of now, and each newer one that is ready when the reader is."""

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ztui.clock import ManualClock, settle, within
+from ztui.clock import ManualClock, settle, to_the_end, within
 from ztui.sources.workers import Workers
 
 STEPS = 12
@@ -45,3 +45,30 @@ async def test_a_job_that_ends_keeps_no_cancellation(after: int) -> None:
     await asyncio.wait({task}, timeout=10)
     assert task.cancelled()
     workers.close()
+
+
+@pytest.mark.parametrize("times", [0, 1, 3])
+async def test_what_must_end_ends_however_often_it_is_cancelled(times: int) -> None:
+    done: list[int] = []
+
+    async def closing() -> None:
+        for step in range(10):
+            await asyncio.sleep(0)
+            done.append(step)
+
+    task = asyncio.create_task(to_the_end(closing()))
+    await asyncio.sleep(0)
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)
+    await asyncio.wait({task})
+    assert done == list(range(10))
+    assert task.cancelled() is bool(times)
+
+
+async def test_what_fails_at_its_end_says_so() -> None:
+    async def failing() -> None:
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="the disk is full"):
+        await to_the_end(failing())
