@@ -56,12 +56,14 @@ class Follower:
             pass
         raise AssertionError(what)
 
-    async def mend(self, board: Board, check: CheckId, acts: tuple[Act, ...]) -> Board:
-        """Carries out the acts for each finding, one after the other, each until it is gone."""
+    async def mend(self, board: Board, check: CheckId, acts: tuple[Act, ...], *, whole: bool = True) -> Board:
+        """Carries out the acts for each finding, one after the other, each until it is gone; a `whole` stop until it is none."""
         ran: set[str] = set()
         while found := next((item for item in open_findings(board, check) if any(fits(act, item) for act in acts)), None):
             await self._carry_out(check, acts, found, ran)
             board = await self.board(partial(is_gone, check, found), (check, told([found])))
+        if not whole:
+            return board
         if check in stops(board, self._core):
             await self._carry_out(check, acts, None, ran)
         return await self.board(lambda now: check not in stops(now, self._core), (check, told(open_findings(board, check))))
@@ -108,9 +110,9 @@ class Beginning(NamedTuple):
 
 
 @asynccontextmanager
-async def young(folder: Path) -> AsyncIterator[Beginning]:
-    """A young cluster that only changes when somebody changes it, looked at and settled."""
-    with DemoThread(scenario="fresh", churn=False) as demo:
+async def young(folder: Path, scenario: str = "fresh") -> AsyncIterator[Beginning]:
+    """A young cluster (or another) that only changes when somebody changes it, looked at and settled."""
+    with DemoThread(scenario=scenario, churn=False) as demo:
         settings = settings_of(demo.server, folder)
         shell = Shell(folder, demo.server, settings)
         core = Core(settings, finder(settings), clock=Impatient())

@@ -166,7 +166,7 @@ def test_a_backup_needs_a_place_to_go_to(admin: Client) -> None:
 def test_a_run_is_signed_where_signatures_are_wanted(admin: Client) -> None:
     path = "/apis/tekton.dev/v1/namespaces/shop/pipelineruns"
     for name, disabled in (("signed", False), ("bare", True)):
-        chain = {"spec": {"chain": {"disabled": disabled}}}
+        chain = {"spec": {"chain": {"disabled": disabled, "generateSigningSecret": True}}}
         assert admin.ask("/apis/operator.tekton.dev/v1alpha1/tektonconfigs/config", "PATCH", chain, content=MERGE).code == 200
         create(admin, path, made("tekton.dev/v1", "PipelineRun", name, spec={"pipelineRef": {"name": "build"}}))
         done = until(

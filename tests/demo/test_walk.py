@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 
 from tests.demo.follower import stops, told, young
-from tests.demo.guided import FILES, noted, table, tables
+from tests.demo.guided import FILES, fits, noted, table, tables
 from ztui.checks.base import CheckId
 from ztui.guide.route import open_findings
 
@@ -32,6 +32,14 @@ async def test_the_stops_of_a_file_are_mended_by_the_printed_commands(tmp_path: 
             else:
                 mended.add(check)
     assert mended <= ALONG
+
+
+async def test_what_only_a_busy_cluster_has_is_mended_by_the_printed_commands(tmp_path: Path) -> None:
+    async with young(tmp_path, "default") as (_, follower, first):
+        board = first
+        for check, acts in table("busy").items():
+            assert any(fits(act, item) for act in acts for item in open_findings(board, check)), check
+            board = await follower.mend(board, check, acts, whole=False)
 
 
 async def test_who_follows_the_guide_arrives(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.worlds import NOW, judged, put, world
 from ztui.board import Board
-from ztui.checks.base import CheckId, catalogue, fail, reason
+from ztui.checks.base import CheckId, catalogue, cluster_ref, fail, reason
 from ztui.checks.rows import ROWS
 from ztui.formats.page import STYLE
 from ztui.guide.procedures import Names, Step, filled, procedures, ways
@@ -77,7 +77,9 @@ def test_a_command_is_never_cut_whatever_it_is_filled_in_with() -> None:
 def test_what_is_not_known_stays_to_be_filled_in() -> None:
     assert filled("vault write <mount> -n <namespace>", None, NAMES) == "vault write <mount> -n <namespace>"
     cluster = fail(Ref("config.openshift.io", "OAuth", "", "cluster"), BROKEN)
-    assert filled("oc edit <kind> <name> -n <namespace>", cluster, NAMES) == "oc edit oauth cluster"
+    assert filled("oc edit <kind> <name> -n <namespace>", cluster, NAMES) == "oc edit oauth.config.openshift.io cluster"
+    whole = fail(cluster_ref(), BROKEN)
+    assert filled("kubectl apply -n <namespace> -f -", whole, NAMES) == "kubectl apply -n <namespace> -f -"
     namespace = fail(Ref("", "Namespace", "", "shop"), BROKEN)
     assert filled("kubectl get pods -n <namespace>", namespace, NAMES) == "kubectl get pods -n shop"
 

@@ -49,7 +49,8 @@ class Moments:
 
     def unseen(self, obj: Obj) -> bool:
         """Whether what an object asks for was never looked at; what the story tells with its outcome is done already."""
-        uid, spec = obj["metadata"]["uid"], json.dumps(obj.get("spec"), sort_keys=True)
+        asked = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
+        uid, spec = obj["metadata"]["uid"], json.dumps(asked, sort_keys=True)
         before = self._specs.get(uid)
         self._specs[uid] = spec
         return self.is_live and before != spec and (before is not None or not obj.get("status"))

@@ -15,6 +15,7 @@ import msgspec
 
 from ztui.checks.base import CheckId, Finding
 from ztui.health import Health
+from ztui.kinds.base import Ref
 from ztui.text import clean
 
 RiskClass = Literal["safe", "disruptive", "destructive"]
@@ -80,7 +81,7 @@ def filled(text: str, finding: Finding | None, names: Names) -> str:
     known = {
         "namespace": (on.name if on.kind == "Namespace" else on.namespace) if on else "",
         "name": on.name if on and on.kind != "Cluster" else "",
-        "kind": on.kind.lower() if on and on.kind != "Cluster" else "",
+        "kind": _kind_of(on) if on and on.kind != "Cluster" else "",
         "account": values.get("account", ""),
         "subject": values.get("subject", ""),
         "service": values.get("service", "").rpartition("/")[2],
@@ -92,6 +93,12 @@ def filled(text: str, finding: Finding | None, names: Names) -> str:
     if on is not None and on.kind != "Cluster" and not known["namespace"]:  # of a cluster, a person has to say which
         text = text.replace(" -n <namespace>", "")
     return text
+
+
+def _kind_of(on: Ref) -> str:
+    """A kind as kubectl takes it: with its group where that is not Kubernetes' own, since two groups may have the same."""
+    own = "." not in on.group or on.group.endswith("k8s.io")
+    return on.kind.lower() if own else f"{on.kind.lower()}.{on.group}"
 
 
 _CLASSES: Final[tuple[RiskClass, ...]] = ("safe", "disruptive", "destructive")

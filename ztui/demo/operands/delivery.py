@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from ztui.demo import pods
@@ -112,13 +113,24 @@ def _listener(run: Controllers, obj: Obj) -> None:
 
 
 def _run(run: Controllers, obj: Obj) -> None:
-    """A run goes well; what it makes is signed where signatures are wanted."""
+    """A run goes well, and one that builds tells the digest; what it makes is signed where signatures are wanted."""
     now = stamp(run.store.now())
     done = {"type": "Succeeded", "status": "True", "reason": "Succeeded", "message": "", "lastTransitionTime": now}
     changes: Obj = {"status": {"startTime": now, "completionTime": now, "conditions": [done]}}
-    if any(not spec_of(item, "chain", "disabled", default=False) for item in run.store.of("tektonconfigs.operator.tekton.dev")):
+    if spec_of(obj, "taskRef", "name") == "buildah":
+        digest = hashlib.sha256(obj["metadata"]["uid"].encode()).hexdigest()
+        changes["status"]["results"] = [{"name": "IMAGE_DIGEST", "type": "string", "value": f"sha256:{digest}"}]
+    if any(_signs(run, item) for item in run.store.of("tektonconfigs.operator.tekton.dev")):
         changes["metadata"] = {"annotations": {"chains.tekton.dev/signed": "true"}}
     run.update(obj, changes)
+
+
+def _signs(run: Controllers, config: Obj) -> bool:
+    """Whether what is built is signed: that is wanted, and there is a key to do it with."""
+    chain = spec_of(config, "chain", default={})
+    place = spec_of(config, "targetNamespace", default=_PIPELINES)
+    key = run.store.find(run.cluster.catalogue.named("secrets"), "signing-secrets", place)
+    return not chain.get("disabled") and bool(chain.get("generateSigningSecret") or key)
 
 
 OPERANDS = {

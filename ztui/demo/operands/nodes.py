@@ -12,6 +12,7 @@ from ztui.demo.store import stamp
 if TYPE_CHECKING:
     from ztui.demo.reconcile import Controllers
 
+_BASELINE = "file-integrity.openshift.io/re-init"
 _SELINUX = "feature.node.kubernetes.io/kernel-selinux.enabled"
 _FEATURES = {
     _SELINUX: "true",
@@ -66,6 +67,30 @@ def _files(run: Controllers, obj: Obj) -> None:
     run.update(obj, {"status": {"phase": "Active"}})
 
 
+_checked = of("file-integrity-operator", _files)
+
+
+def _integrity(run: Controllers, obj: Obj) -> None:
+    """As any operand; one that is asked for a new baseline takes the request away, and finds nothing changed."""
+    _checked(run, obj)
+    if not run.is_live or _BASELINE not in (obj["metadata"].get("annotations") or {}):
+        return
+    run.update(obj, {"metadata": {"annotations": {_BASELINE: None}}, "status": {"phase": "Initializing"}})
+    run.later(lambda: _renewed(run, obj))
+
+
+def _renewed(run: Controllers, obj: Obj) -> None:
+    found = run.again(obj)
+    if found is None:
+        return
+    run.update(found, {"status": {"phase": "Active"}})
+    now, name = stamp(run.store.now()), found["metadata"]["name"]
+    for item in run.store.of("fileintegritynodestatuses", found["metadata"]["namespace"]):
+        if item["metadata"]["name"] == f"{name}-{item['nodeName']}":
+            done = {"condition": "Succeeded", "lastProbeTime": now}
+            run.store.put({**item, "results": [done], "lastResult": done})
+
+
 def _bound(run: Controllers, obj: Obj) -> None:
     """A suite of scans: one of the platform, or one for each role of nodes, for each profile that is bound."""
     place = obj["metadata"]["namespace"]
@@ -98,6 +123,6 @@ def _scanned(run: Controllers, binding: Obj, name: str, profile: str, role: str)
 
 OPERANDS = {
     ("nfd.openshift.io", "nodefeaturediscoveries"): of("nfd", _features),
-    ("fileintegrity.openshift.io", "fileintegrities"): of("file-integrity-operator", _files),
+    ("fileintegrity.openshift.io", "fileintegrities"): _integrity,
     ("compliance.openshift.io", "scansettingbindings"): of("compliance-operator", _bound),
 }
