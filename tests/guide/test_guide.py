@@ -15,9 +15,9 @@ from ztui.board import Board
 from ztui.checks.base import CheckId, catalogue, cluster_ref, fail, reason
 from ztui.checks.rows import ROWS
 from ztui.formats.page import STYLE
-from ztui.guide.procedures import Names, Step, filled, procedures, ways
+from ztui.guide.procedures import Names, Step, filled, fitting, procedures, ways
 from ztui.guide.route import open_findings, route, totals
-from ztui.guide.runbook import as_html, as_markdown, as_text, effort
+from ztui.guide.runbook import as_html, as_markdown, as_text, effort, stop_lines
 from ztui.kinds.base import Ref
 from ztui.panes.guide import stop_detail
 from ztui.text import clean, mark_name
@@ -82,6 +82,32 @@ def test_what_is_not_known_stays_to_be_filled_in() -> None:
     assert filled("kubectl apply -n <namespace> -f -", whole, NAMES) == "kubectl apply -n <namespace> -f -"
     namespace = fail(Ref("", "Namespace", "", "shop"), BROKEN)
     assert filled("kubectl get pods -n <namespace>", namespace, NAMES) == "kubectl get pods -n shop"
+
+
+def test_a_way_is_filled_in_with_what_it_mends_and_left_out_where_it_mends_nothing() -> None:
+    client = {"kind": "OAuthClient", "metadata": {"name": "grafana"}, "accessTokenMaxAgeSeconds": 0}
+    login = {"kind": "OAuth", "metadata": {"name": "cluster"}, "spec": {"tokenConfig": {"accessTokenMaxAgeSeconds": 604800}}}
+    by_itself = {"kind": "Authentication", "apiVersion": "config.openshift.io/v1", "metadata": {"name": "cluster"}, "spec": {}}
+
+    def choices(*objects: Any) -> dict[str, str]:
+        found = judged(world([by_itself, *objects]).state)
+        stop = next(item for item in route(found, catalogue(), to=1) if item.check == "ZT1-AUTH-004")
+        text = "\n".join(stop_lines(found, catalogue(), stop, NAMES))
+        assert "oauthclient cluster" not in text
+        return {way.id: text for way in stop.procedures}
+
+    assert choices(login).keys() == {"R-TOKENCFG"}
+    both = choices(login, client)
+    assert both.keys() == {"R-TOKENCFG", "R-OAUTHCLIENT"}
+    assert "oc patch oauthclient grafana" in both["R-OAUTHCLIENT"]
+    assert "oc patch oauth cluster" in both["R-TOKENCFG"]
+
+
+def test_where_no_way_mends_what_was_found_all_are_shown() -> None:
+    known = ways(CheckId("ZT1-AUTH-004"))
+    stranger = fail(Ref("", "Pod", "shop", "web"), BROKEN)
+    assert fitting(known, [stranger]) == fitting(known, []) == known
+    assert known[0].subject([stranger]) is None
 
 
 def test_the_way_leads_through_earlier_phases_first_and_skipped_steps_come_last() -> None:

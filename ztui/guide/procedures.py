@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
 from typing import Final, Literal
@@ -34,7 +35,8 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Procedure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"checks": "for", "risk_class": "class"}):
     """A way to mend something. ``minutes`` of a person's work, ``reboots`` says that nodes restart.
 
-    ``after`` names checks that must not be open any more: before them it would lock people out, or break what runs.
+    ``after`` names checks that must not be open any more: before them it would lock people out, or break what runs. ``kinds``
+    are those of the objects that it mends; empty, any.
     """
 
     id: str
@@ -45,6 +47,11 @@ class Procedure(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=
     risk_class: RiskClass = "safe"
     reboots: bool = False
     after: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+    def subject(self, found: Sequence[Finding]) -> Finding | None:
+        """The first of what was found that it mends."""
+        return next((item for item in found if not self.kinds or item.on.kind in self.kinds), None)
 
 
 class Names(msgspec.Struct, frozen=True):
@@ -72,6 +79,11 @@ def ways(check_id: CheckId) -> tuple[Procedure, ...]:
     """The procedures that mend a check, the cheapest first."""
     found = [item for item in procedures() if check_id in item.checks]
     return tuple(sorted(found, key=lambda item: (_CLASSES.index(item.risk_class), item.minutes)))
+
+
+def fitting(known: Sequence[Procedure], found: Sequence[Finding]) -> tuple[Procedure, ...]:
+    """Those of the ways that mend some of what was found; all, where nothing was, or none of them does."""
+    return tuple(way for way in known if way.subject(found) is not None) or tuple(known)
 
 
 def filled(text: str, finding: Finding | None, names: Names) -> str:

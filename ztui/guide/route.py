@@ -13,7 +13,7 @@ import msgspec
 
 from ztui.board import Board
 from ztui.checks.base import Check, CheckId, Finding, Status
-from ztui.guide.procedures import Procedure, ways
+from ztui.guide.procedures import Procedure, fitting, ways
 from ztui.kinds.record import GuideMark
 from ztui.score import DONE, RowResult, Verdict
 from ztui.view import State
@@ -88,8 +88,8 @@ def _stops(
     found: list[tuple[tuple[object, ...], Stop]] = []
     for check_id in left:
         card, verdict = cards[check_id], board.verdicts[check_id]
-        known = ways(check_id)
-        count = len(open_findings(board, check_id))
+        found_here = open_findings(board, check_id)
+        known, count = fitting(ways(check_id), found_here), len(found_here)
         unknown = verdict.status in {Status.UNKNOWN, Status.ERROR} and not count
         state: StopState = "skipped" if check_id in skipped else "unknown" if unknown else "open"
         first = known[0].minutes if known else 0

@@ -67,7 +67,7 @@ def stop_lines(board: Board, cards: Cards, stop: Stop, names: Names) -> Iterator
     for number, way in enumerate(stop.procedures, 1):
         yield ""
         yield f"Choice {number}: {way.title} ({_terms(way)})" if len(stop.procedures) > 1 else f"{way.title} ({_terms(way)})"
-        yield from _steps(way, found[0] if found else None, names)
+        yield from _steps(way, way.subject(found), names)
     yield ""
     yield f"Proof: {stop.check} turns green by itself; by hand: {by_hand(card, found[0] if found else None) or 'ztui check'}"
 
@@ -95,7 +95,7 @@ def as_markdown(board: Board, cards: Cards, stops: list[Stop], to: int, names: N
             for number, step in enumerate(way.steps, 1):
                 lines.append(f"{number}. {unmarked(step.text)}")
                 if step.run:
-                    command = filled(step.run, found[0] if found else None, names).rstrip()
+                    command = filled(step.run, way.subject(found), names).rstrip()
                     lines += ["", *(f"   {line}" for line in ("```sh", *command.splitlines(), "```")), ""]
         lines += ["", f"Proof: `{stop.check}` passes; by hand: {unmarked(by_hand(card, found[0] if found else None))}", ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -119,7 +119,7 @@ def as_html(board: Board, cards: Cards, stops: list[Stop], to: int, names: Names
         parts += [
             f"<h2>{at}. {escape(stop.title)} <small>{stop.check}</small></h2>",
             f"<p>{escape(card.part('Why'))}</p><ul>{items}{more}</ul>",
-            *(_way_html(way, found[0] if found else None, names) for way in stop.procedures),
+            *(_way_html(way, way.subject(found), names) for way in stop.procedures),
             f"<p class=dim>Proof: {stop.check} passes; by hand: <code>{escape(proof)}</code></p>",
         ]
     return "".join([*parts, "</body></html>\n"])
