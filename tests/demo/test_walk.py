@@ -32,6 +32,8 @@ async def test_the_stops_of_a_file_are_mended_by_the_printed_commands(tmp_path: 
             else:
                 mended.add(check)
     assert mended <= ALONG
+    told_in_vain = {(check, number) for check, acts in known.items() for number in range(len(acts))} - follower.done
+    assert {check for check, _ in told_in_vain} <= ALONG
 
 
 async def test_what_only_a_busy_cluster_has_is_mended_by_the_printed_commands(tmp_path: Path) -> None:

@@ -82,6 +82,16 @@ def test_what_is_not_known_stays_to_be_filled_in() -> None:
     assert filled("kubectl apply -n <namespace> -f -", whole, NAMES) == "kubectl apply -n <namespace> -f -"
     namespace = fail(Ref("", "Namespace", "", "shop"), BROKEN)
     assert filled("kubectl get pods -n <namespace>", namespace, NAMES) == "kubectl get pods -n shop"
+    everywhere = fail(Ref("", "Cluster", "", "images"), BROKEN)
+    assert filled("kubectl get <kind> -n <namespace>", everywhere, NAMES) == "kubectl get <kind> -n <namespace>"
+
+
+def test_what_a_finding_says_besides_is_filled_in_by_its_bare_name() -> None:
+    told = fail(Ref("", "Route", "shop", "web"), BROKEN, service="service/shop/front", source="99-loose", fix="ingress/shop/web")
+    text = filled("edit service <service>, machineconfig <source>, ingress <ingress>", told, NAMES)
+    assert text == "edit service front, machineconfig 99-loose, ingress web"
+    own = fail(Ref("", "Route", "shop", "web"), BROKEN, service="front", fix="route/shop/web")
+    assert filled("<service> <ingress>", own, NAMES) == "front <ingress>"
 
 
 def test_a_way_is_filled_in_with_what_it_mends_and_left_out_where_it_mends_nothing() -> None:
@@ -120,6 +130,18 @@ def test_the_way_leads_through_earlier_phases_first_and_skipped_steps_come_last(
     assert skipped[-1].check == first
     assert totals(skipped)[0] == len(stops) - 1
     assert all(stop.phase == 0 for stop in route(found, catalogue(), to=0))
+
+
+def test_nobody_is_sent_to_take_the_last_way_in_away() -> None:
+    providers = [{"name": "local", "mappingMethod": "claim", "type": "HTPasswd", "htpasswd": {"fileData": {"name": "pass"}}}]
+    local = {"kind": "OAuth", "metadata": {"name": "cluster"}, "spec": {"identityProviders": providers}}
+    login = {"apiVersion": "config.openshift.io/v1", "kind": "Authentication", "metadata": {"name": "cluster"}}
+    found = board(login, local)
+    order = [stop.check for stop in route(found, catalogue(), to=1)]
+    assert order.index(CheckId("ZT1-OIDC-001")) < order.index(CheckId("ZT1-OIDC-002"))
+    assert ways(CheckId("ZT1-OIDC-002"))[0].minutes < ways(CheckId("ZT1-OIDC-001"))[0].minutes
+    later = route(found, catalogue(), to=1, skipped=frozenset({"ZT1-OIDC-001"}))
+    assert [stop.check for stop in later[-2:]] == ["ZT1-OIDC-002", "ZT1-OIDC-001"]
 
 
 def test_a_row_with_one_stop_left_says_that_it_closes() -> None:

@@ -21,7 +21,7 @@ from ztui.text import clean
 
 RiskClass = Literal["safe", "disruptive", "destructive"]
 FILES: Final = ("phase1.yaml", "phase2.yaml", "phase3.yaml", "phase4.yaml", "foundations.yaml")
-_BLANK: Final = re.compile(r"<(namespace|name|kind|account|subject|service|source|cluster|server)>")
+_BLANK: Final = re.compile(r"<(namespace|name|kind|account|subject|service|source|ingress|cluster|server)>")
 
 
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,6 +98,7 @@ def filled(text: str, finding: Finding | None, names: Names) -> str:
         "subject": values.get("subject", ""),
         "service": values.get("service", "").rpartition("/")[2],
         "source": values.get("source", ""),
+        "ingress": values.get("fix", "").rpartition("/")[2] if values.get("fix", "").startswith("ingress/") else "",
         "cluster": names.cluster,
         "server": names.server,
     }

@@ -110,11 +110,11 @@ def _stops(
 
 
 def _in_turn(stops: list[Stop]) -> list[Stop]:
-    """The stops so that each comes behind those that its cheapest way has to come after; one left for later holds nobody up."""
+    """The stops so that each comes behind those that its cheapest way has to come after; behind all others where one is left."""
     left, found = list(stops), list[Stop]()
     while left:
-        open_ones = {stop.check for stop in left if stop.state != "skipped"}
-        first = next((stop for stop in left if not _waits(stop, open_ones)), left[0])
+        open_ones = {stop.check for stop in left}
+        first = next((stop for stop in left if stop.state != "skipped" and not _waits(stop, open_ones)), left[0])
         left.remove(first)
         found.append(first)
     return found
