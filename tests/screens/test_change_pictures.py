@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.screens.test_change import console, demo, sent, shown, until
+from tests.demo.client import Client
+from tests.screens.test_change import console, demo, relabelled, sent, session_dialog, shown, three_made, until
 from tests.screens.test_pictures import FOLDER, SIZES, UPDATE, _plain
 from ztui.demo.server import DemoThread
 from ztui.kinds.base import Ref
@@ -42,6 +43,25 @@ async def test_picture_of_a_change(demo: DemoThread, tmp_path: Path, name: str) 
         app.clear_notifications()
         await pilot.pause()
         picture = _still(app.export_screenshot(title="ztui", simplify=True))
+    _same(name, picture)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_picture_of_a_session_to_be_taken_back(demo: DemoThread, tmp_path: Path, size: str) -> None:
+    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+    async with console(demo, tmp_path, size=SIZES[size]) as (app, pilot, clock):
+        names = await three_made(app, pilot, clock)
+        await relabelled(admin, names[1], "privileged")
+        await session_dialog(app, pilot)
+        app.clear_notifications()
+        await pilot.pause()
+        picture = _still(app.export_screenshot(title="ztui", simplify=True))
+    picture = re.sub(r"\b[0-9a-f]{10}\b", "0123456789", picture)
+    picture = re.sub(r"session&#160;[0-9a-f]{8}\b", "session&#160;01234567", picture)
+    _same(f"change__session-{size}", re.sub(r"\d{4}-\d\d-\d\d&#160;\d\d:\d\d", "2026-11-27&#160;21:04", picture))
+
+
+def _same(name: str, picture: str) -> None:
     path = FOLDER / f"{name.replace('__', '/')}.svg"
     if UPDATE:
         path.parent.mkdir(parents=True, exist_ok=True)
