@@ -38,7 +38,7 @@ def deployment(planted: Planted | None = None) -> dict[str, Any]:
     notes = {f"note-{at}": planted.secret() for at in range(60)} if planted else {}
     env = [{"name": f"SETTING_{at}", "value": f"plain {planted.mark()}"} for at in range(60)] if planted else []
     template = {
-        "metadata": {"labels": {"app": "many"}, "annotations": notes},
+        "metadata": {"labels": {"app": "many", "sidecar.istio.io/inject": "false"}, "annotations": notes},
         "spec": {"serviceAccountName": "many", "containers": [{**BOX, "env": env}, {"name": "side", "image": "shop/side:1"}]},
     }
     copy = json.dumps({"spec": {"env": [{"name": "X", "value": planted.mark()}]}}) if planted else "{}"
