@@ -237,15 +237,23 @@ class ZtuiApp(ThriftyApp):
 
         folder = records_folder(self.settings, os.environ)
         core = self.core = Core(self.settings, self._find, clock=self.clock, state=folder, also=kinds_used(), triage=True)
-        async with core.open():
-            async for frame in core.frames():
-                self.frame = frame
-                self.redraw()
-                if frame.settled and core.opened_desk is None and not self._has_desk:
-                    self._has_desk = True
-                    self.run_worker(self._open_desk(core), group="desk", exit_on_error=False, name="desk")
-                if self.unapproved is not None and self.unapproved.card.key not in self.refused:
-                    self.action_approve()
+        try:
+            async with core.open():
+                async for frame in core.frames():
+                    self._take(core, frame)
+        finally:
+            gc.unfreeze()  # what a core held can be collected once it is gone
+
+    def _take(self, core: Core, frame: Frame) -> None:
+        """Show a frame; with the first whole one the journal is opened."""
+        self.frame = frame
+        self.redraw()
+        if frame.settled and core.opened_desk is None and not self._has_desk:
+            self._has_desk = True
+            gc.freeze()  # all that was read: to walk through it again and again would hold up keys for a third of a second
+            self.run_worker(self._open_desk(core), group="desk", exit_on_error=False, name="desk")
+        if self.unapproved is not None and self.unapproved.card.key not in self.refused:
+            self.action_approve()
 
     async def _open_desk(self, core: Core) -> None:
         """Open the journal, and tell what became of the changes that a crash broke off."""

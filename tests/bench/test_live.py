@@ -47,7 +47,7 @@ def churning(server: KubeServer, rate: int = RATE) -> Iterator[list[int]]:
                 pause: asyncio.Future[None] = loop.create_future()
                 loop.call_at(began + number / rate, pause.set_result, None)
                 await pause
-            await asyncio.gather(*running)
+            await asyncio.gather(*running, return_exceptions=True)
 
     thread = threading.Thread(target=lambda: asyncio.run(churn()), daemon=True)
     thread.start()
