@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.bench.figures import quantile, table
+from tests.bench.generated import SEED
 from tests.bench.probe import Probe
-from tests.bench.test_long import opened
+from tests.bench.test_long import BINDINGS, opened
+from tests.servers import shapes
 from tests.servers.kube import KubeServer
 
-RATE, PRESSES = 200, 60
+RATE, PRESSES, CHANGES = 200, 60, 20
 PATCH = {"Content-Type": "application/merge-patch+json"}
 LABEL = "bench.example/round"
 
@@ -91,3 +93,28 @@ def test_keys_and_cells_while_two_hundred_change(busy: KubeServer, home: dict[st
     p99 = quantile(figures["key → paint"], 0.99) * 1000
     print(f"  key → paint p99 {p99:.0f} ms at {rate:.0f} changes a second; {line:.1f} kB/s to the terminal")
     assert done[0] > 0
+
+
+def test_a_change_reaches_its_cell(busy: KubeServer, home: dict[str, str]) -> None:
+    account = next(iter(shapes.apps("team-0000", SEED))).name
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "bench-admin"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": "team-0000"}],
+    }
+    figures: dict[str, list[float]] = {"from the server's answer to the screen": []}
+    with opened(busy, home) as probe:
+        probe.send("w")
+        assert probe.read_until("weakest", 5.0)
+        probe.read(2.0)
+        for _ in range(CHANGES):
+            assert not probe.shows("admin-path")
+            busy.call("POST", BINDINGS, binding)
+            began_s = time.monotonic()
+            assert probe.read_until("admin-path", 5.0)
+            figures["from the server's answer to the screen"].append(time.monotonic() - began_s)
+            busy.call("DELETE", f"{BINDINGS}/bench-admin")
+            probe.read(5.0, lambda: not probe.shows("admin-path"))
+    table("a right that a workload gets, in its cell of the identity pane, 10,000 pods", figures, "s")
