@@ -25,7 +25,7 @@ from ztui.targets import finder
 from ztui.words import sentence
 
 SOON_S: Final = 0.2
-PATIENCE_S: Final = 40.0
+PATIENCE_S: Final = 120.0
 
 
 class Impatient(SystemClock):
