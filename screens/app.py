@@ -242,7 +242,8 @@ class ZtuiApp(ThriftyApp):
                 async for frame in core.frames():
                     self._take(core, frame)
         finally:
-            gc.unfreeze()  # what a core held can be collected once it is gone
+            if not self.is_headless:
+                gc.unfreeze()  # what a core held can be collected once it is gone
 
     def _take(self, core: Core, frame: Frame) -> None:
         """Show a frame; with the first whole one the journal is opened."""
@@ -250,7 +251,8 @@ class ZtuiApp(ThriftyApp):
         self.redraw()
         if frame.settled and core.opened_desk is None and not self._has_desk:
             self._has_desk = True
-            gc.freeze()  # all that was read: to walk through it again and again would hold up keys for a third of a second
+            if not self.is_headless:
+                gc.freeze()  # all that was read: to walk through it again and again would hold up keys for a third of a second
             self.run_worker(self._open_desk(core), group="desk", exit_on_error=False, name="desk")
         if self.unapproved is not None and self.unapproved.card.key not in self.refused:
             self.action_approve()
