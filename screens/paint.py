@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate  # what the app hands to its driver; not public
 from textual.app import App
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
 
@@ -34,7 +35,7 @@ class Shown:
     """The terminal as it was left by what was written so far."""
 
     def __init__(self) -> None:
-        self._columns = 0
+        self._size = Size()
         self._unknown: list[Cell | None] = []
         self._cells: dict[int, list[Cell | None]] = {}
         self._strips: dict[int, dict[int, Strip]] = {}
@@ -44,10 +45,10 @@ class Shown:
         self._cells.clear()
         self._strips.clear()
 
-    def changes(self, pieces: Iterator[Piece], columns: int, console: Console) -> str:
+    def changes(self, pieces: Iterator[Piece], size: Size, console: Console) -> str:
         """What has to be written so that these pieces stand there; they count as written."""
-        if columns != self._columns:
-            self._columns, self._unknown = columns, [None] * columns
+        if size != self._size:  # a terminal moves what it shows when its height changes too
+            self._size, self._unknown = size, [None] * size.width
             self.forget()
         return "".join(part for y, x, strip in pieces for part in self._differing(y, x, strip, console))
 
@@ -72,13 +73,13 @@ class Shown:
 class OnlyChanges(CompositorUpdate):
     """An update of the screen that writes what is not there yet."""
 
-    def __init__(self, update: LayoutUpdate | ChopsUpdate, shown: Shown, columns: int) -> None:
-        self._update, self._shown, self._columns = update, shown, columns
+    def __init__(self, update: LayoutUpdate | ChopsUpdate, shown: Shown, size: Size) -> None:
+        self._update, self._shown, self._size = update, shown, size
 
     def render_segments(self, console: Console) -> str:
         """The text and escape sequences for the terminal."""
         pieces = _of_layout(self._update) if isinstance(self._update, LayoutUpdate) else _of_chops(self._update)
-        return self._shown.changes(pieces, self._columns, console)
+        return self._shown.changes(pieces, self._size, console)
 
 
 class ThriftyApp(App[int]):
@@ -98,7 +99,7 @@ class ThriftyApp(App[int]):
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         if self.shown is not None and isinstance(renderable, (LayoutUpdate, ChopsUpdate)):
-            super()._display(screen, OnlyChanges(renderable, self.shown, self.size.width))  # type: ignore[arg-type]  # as its siblings
+            super()._display(screen, OnlyChanges(renderable, self.shown, self.size))  # type: ignore[arg-type]  # as its siblings
         else:
             super()._display(screen, renderable)
 

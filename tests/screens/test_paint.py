@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
+from textual.geometry import Size
 from textual.strip import Strip
 
 from screens.paint import Piece, Shown
 from tests.program.terminal import Program
 
 COLUMNS, LINES = 24, 4
+SIZE: Final = Size(COLUMNS, LINES)
 STYLES: Final = (None, Style(bold=True), Style(color="red"), Style(color="red", bgcolor="blue"))
 CONSOLE: Final = Console(file=io.StringIO(), force_terminal=True, color_system="truecolor", width=COLUMNS)
 
@@ -72,7 +74,7 @@ def test_what_stands_there_is_what_was_to_stand_there(rounds: list[list[Piece]])
     for round_ in (blank(), *rounds):
         for piece in round_:
             plain.write(whole([piece]))
-            thrifty.write(shown.changes(iter([piece]), COLUMNS, CONSOLE))
+            thrifty.write(shown.changes(iter([piece]), SIZE, CONSOLE))
         for was, now in zip(plain.cells, thrifty.cells, strict=True):
             if is_whole(was):
                 assert now == was
@@ -81,25 +83,25 @@ def test_what_stands_there_is_what_was_to_stand_there(rounds: list[list[Piece]])
 @given(st.lists(pieces(), max_size=6))
 def test_the_same_again_costs_nothing(given_: list[Piece]) -> None:
     shown = Shown()
-    shown.changes(iter(blank()), COLUMNS, CONSOLE)
+    shown.changes(iter(blank()), SIZE, CONSOLE)
     apart = {y: (y, x, strip) for y, x, strip in given_}.values()
-    shown.changes(iter(apart), COLUMNS, CONSOLE)
-    assert shown.changes(iter(apart), COLUMNS, CONSOLE) == ""
+    shown.changes(iter(apart), SIZE, CONSOLE)
+    assert shown.changes(iter(apart), SIZE, CONSOLE) == ""
 
 
 def test_one_letter_is_one_letter() -> None:
     shown = Shown()
-    shown.changes(iter([(0, 0, Strip([Segment("state: FAIL, four pods")]))]), COLUMNS, CONSOLE)
-    told = shown.changes(iter([(0, 0, Strip([Segment("state: FAIL, five pods")]))]), COLUMNS, CONSOLE)
+    shown.changes(iter([(0, 0, Strip([Segment("state: FAIL, four pods")]))]), SIZE, CONSOLE)
+    told = shown.changes(iter([(0, 0, Strip([Segment("state: FAIL, five pods")]))]), SIZE, CONSOLE)
     assert told == "\x1b[1;15Hive"
 
 
 def test_after_somebody_else_wrote_there_all_of_it_goes() -> None:
     shown, line = Shown(), [(0, 0, Strip([Segment("a line")]))]
-    first = shown.changes(iter(line), COLUMNS, CONSOLE)
+    first = shown.changes(iter(line), SIZE, CONSOLE)
     shown.forget()
-    assert shown.changes(iter(line), COLUMNS, CONSOLE) == first
-    assert shown.changes(iter(line), COLUMNS - 1, CONSOLE) == first, "another width is another screen"
+    assert shown.changes(iter(line), SIZE, CONSOLE) == first
+    assert shown.changes(iter(line), Size(COLUMNS, LINES - 1), CONSOLE) == first, "another size is another screen"
 
 
 def test_ctrl_l_paints_over_what_another_program_wrote(tmp_path: Path) -> None:
