@@ -36,7 +36,6 @@ class Shown:
 
     def __init__(self) -> None:
         self._size = Size()
-        self._unknown: list[Cell | None] = []
         self._cells: dict[int, list[Cell | None]] = {}
         self._strips: dict[int, dict[int, Strip]] = {}
 
@@ -48,7 +47,7 @@ class Shown:
     def changes(self, pieces: Iterator[Piece], size: Size, console: Console) -> str:
         """What has to be written so that these pieces stand there; they count as written."""
         if size != self._size:  # a terminal moves what it shows when its height changes too
-            self._size, self._unknown = size, [None] * size.width
+            self._size = size
             self.forget()
         return "".join(part for y, x, strip in pieces for part in self._differing(y, x, strip, console))
 
@@ -60,9 +59,10 @@ class Shown:
         for at in [at for at, other in known.items() if at < end and at + other.cell_length > x]:
             del known[at]
         known[x] = strip
-        line = self._cells.setdefault(y, self._unknown.copy())
+        line = self._cells.setdefault(y, [None] * self._size.width)
+        line += [None] * (end - len(line))  # of a terminal that got narrower the app knows before its screens do
         old, new = line[x:end], cells_of(strip)
-        line[x:end] = new if new is not None else self._unknown[: strip.cell_length]
+        line[x:end] = new if new is not None else [None] * strip.cell_length
         if new is None:
             yield Control.move_to(x, y).segment.text + strip.render(console)
             return

@@ -104,6 +104,13 @@ def test_after_somebody_else_wrote_there_all_of_it_goes() -> None:
     assert shown.changes(iter(line), Size(COLUMNS, LINES - 1), CONSOLE) == first, "another size is another screen"
 
 
+def test_what_was_laid_out_for_a_wider_screen_is_written_as_it_is() -> None:
+    shown, wide = Shown(), Strip([Segment("letters beyond the end of the line")])
+    narrow = Size(10, LINES)
+    assert shown.changes(iter([(0, 4, wide)]), narrow, CONSOLE) == f"\x1b[1;5H{wide.text}"
+    assert shown.changes(iter([(0, 4, wide)]), narrow, CONSOLE) == ""
+
+
 def test_ctrl_l_paints_over_what_another_program_wrote(tmp_path: Path) -> None:
     with Program(tmp_path, "--demo") as ztui:
         ztui.until("Phase 0 of 4")
