@@ -42,18 +42,20 @@ class Moments:
 
     def moved(self, obj: Obj) -> bool:
         """Whether somebody has changed what an object asks for since the last look at it."""
-        uid, spec = obj["metadata"]["uid"], json.dumps(obj.get("spec"), sort_keys=True)
-        before = self._specs.get(uid)
-        self._specs[uid] = spec
-        return self.is_live and before is not None and before != spec
+        before, asked = self._look(obj, obj.get("spec"))
+        return self.is_live and before is not None and before != asked
 
     def unseen(self, obj: Obj) -> bool:
         """Whether what an object asks for was never looked at; what the story tells with its outcome is done already."""
-        asked = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
-        uid, spec = obj["metadata"]["uid"], json.dumps(asked, sort_keys=True)
+        before, asked = self._look(obj, {key: value for key, value in obj.items() if key not in ("metadata", "status")})
+        return self.is_live and before != asked and (before is not None or not obj.get("status"))
+
+    def _look(self, obj: Obj, asked: object) -> tuple[str | None, str]:
+        """What an object asked for at the last look, `None` where there was none, and what it asks for now."""
+        uid, now = obj["metadata"]["uid"], json.dumps(asked, sort_keys=True)
         before = self._specs.get(uid)
-        self._specs[uid] = spec
-        return self.is_live and before != spec and (before is not None or not obj.get("status"))
+        self._specs[uid] = now
+        return before, now
 
     def again(self, obj: Obj) -> Obj | None:
         """An object as it is now; None where it is gone."""

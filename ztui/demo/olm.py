@@ -41,7 +41,7 @@ def is_installed(run: Controllers, package: str) -> bool:
 def catalog_source(run: Controllers, source: Obj) -> None:
     """The pod of a new catalogue starts, and answers."""
     if run.unseen(source):
-        run.later(lambda: _say(run, source, {"connectionState": {"lastObservedState": "READY"}}))
+        run.later(lambda: run.renew(source, {"status": {"connectionState": {"lastObservedState": "READY"}}}))
     elif _is_ready(source):
         _look_again(run)
 
@@ -165,9 +165,3 @@ def _look_again(run: Controllers) -> None:
     resource = run.cluster.catalogue.named(f"subscriptions.{GROUP}")
     for sub in run.store.all(resource):
         run.queue(resource, sub["metadata"]["namespace"], sub["metadata"]["name"])
-
-
-def _say(run: Controllers, obj: Obj, status: Obj) -> None:
-    found = run.again(obj)
-    if found is not None:
-        run.update(found, {"status": status})

@@ -59,7 +59,7 @@ def ingress_controller(run: Controllers, obj: Obj) -> None:
     profile = obj["spec"].get("tlsSecurityProfile") or {}
     custom = (profile.get("custom") or {}).get("minTLSVersion")
     version = custom or _PROFILES.get(profile.get("type", ""), "VersionTLS12")
-    _roll(run, ["ingress"], lambda: _renew(run, obj, {"status": {"tlsProfile": {"minTLSVersion": version}}}))
+    _roll(run, ["ingress"], lambda: run.renew(obj, {"status": {"tlsProfile": {"minTLSVersion": version}}}))
 
 
 def cluster_operator(run: Controllers, obj: Obj) -> None:
@@ -93,7 +93,7 @@ def remediation(run: Controllers, obj: Obj) -> None:
     """What a remediation makes is made, or taken away."""
     if run.moved(obj):
         state = "Applied" if obj["spec"].get("apply") else "NotApplied"
-        run.later(lambda: _renew(run, obj, {"status": {"applicationState": state}}))
+        run.later(lambda: run.renew(obj, {"status": {"applicationState": state}}))
 
 
 def scan(run: Controllers, obj: Obj) -> None:
@@ -102,7 +102,7 @@ def scan(run: Controllers, obj: Obj) -> None:
         return
     run.update(obj, {"metadata": {"annotations": {_RESCAN: None}}, "status": {"phase": "RUNNING", "result": "NOT-AVAILABLE"}})
     result = obj["status"].get("result", "COMPLIANT")
-    run.later(lambda: _renew(run, obj, {"status": {"phase": "DONE", "result": result, "endTimestamp": stamp(run.store.now())}}))
+    run.later(lambda: run.renew(obj, {"status": {"phase": "DONE", "result": result, "endTimestamp": stamp(run.store.now())}}))
 
 
 def certificate(run: Controllers, obj: Obj) -> None:
@@ -173,9 +173,3 @@ def _say_encrypted(run: Controllers, status: str, reason: str) -> None:
     for plural in _OPERATORS:
         for obj in run.store.of(f"{plural}.operator.openshift.io"):
             run.update(obj, {"status": {"conditions": condition(run, obj, "Encrypted", status, reason)}})
-
-
-def _renew(run: Controllers, obj: Obj, changes: Obj) -> None:
-    found = run.again(obj)
-    if found is not None:
-        run.update(found, changes)

@@ -122,6 +122,12 @@ class Controllers(Moments):
         resource = self.cluster.catalogue.of_kind(obj["apiVersion"], obj["kind"])
         return self.store.write(resource, merge(obj, changes))
 
+    def renew(self, obj: Obj, changes: Obj) -> None:
+        """Merges changes into an object as it is by now, if it is still there."""
+        found = self.again(obj)
+        if found is not None:
+            self.update(found, changes)
+
     def bring(self, obj: Obj) -> Obj:
         """Stores an object as its controller does: of what is there already, only what is told here changes."""
         resource = self.cluster.catalogue.of_kind(str(obj.get("apiVersion") or ""), obj["kind"])

@@ -20,8 +20,8 @@ from aiohttp import web
 
 from ztui.demo import vaultengines, vaultgiven
 from ztui.demo.vaultsound import mend
-from ztui.demo.vaultstory import story
-from ztui.demo.vaultwrites import ACCESSORS, LEASES, Answer, envelope, write
+from ztui.demo.vaultstory import Answer, story
+from ztui.demo.vaultwrites import ACCESSORS, LEASES, envelope, write
 
 _OPEN = frozenset({"sys/seal-status", "sys/health", "sys/leader", "sys/generate-root/attempt"})
 _BARE = _OPEN | {"sys/metrics"}

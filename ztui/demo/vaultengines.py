@@ -9,15 +9,11 @@ from __future__ import annotations
 import time
 import uuid
 import zlib
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from ztui.demo import vaultpki
-
-Answer = tuple[int, Any]
-Story = dict[str, Any]
-Body = Mapping[str, Any]
+from ztui.demo.vaultstory import Answer, Body, Story
 
 _PREFLIGHT = "sys/internal/ui/mounts/"
 _TABLES = {"sys/mounts/": "sys/mounts", "sys/auth/": "sys/auth"}

@@ -6,18 +6,16 @@ Source: Vault 1.21, `path_intermediate.go`, `path_manage_issuers.go` and `path_c
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-Answer = tuple[int, Any]
+from ztui.demo.vaultstory import Answer, Body, Story
 
 
-def write(story: dict[str, Any], mount: str, rest: str, body: Mapping[str, Any]) -> Answer | None:
+def write(story: Story, mount: str, rest: str, body: Body) -> Answer | None:
     """The answer to a write under a mount of the engine; `None` where these parts have nothing to do with it."""
     match rest:
         case "intermediate/generate/internal":
@@ -30,7 +28,7 @@ def write(story: dict[str, Any], mount: str, rest: str, body: Mapping[str, Any])
     return None
 
 
-def delete(story: dict[str, Any], path: str) -> bool:
+def delete(story: Story, path: str) -> bool:
     """Takes an issuer away with all that is told of it; whether the path is one."""
     mount, found, name = path.rpartition("/issuer/")
     if not found:
@@ -47,7 +45,7 @@ def _request(name: str) -> str:
     return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def _signed(story: dict[str, Any], mount: str, pem: str) -> Answer:
+def _signed(story: Story, mount: str, pem: str) -> Answer:
     try:
         certificates = x509.load_pem_x509_certificates(pem.encode())
     except ValueError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ztui.demo import vaultgiven
+
+Answer = tuple[int, Any]
+"""The status code, and the body."""
+Story = dict[str, Any]
+Body = Mapping[str, Any]
 
 VERSION = "1.21.0"
 DAY = 86_400

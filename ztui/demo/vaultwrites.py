@@ -9,14 +9,11 @@ Source: Vault 1.21, `logical_system.go`, `token_store.go`, `identity_store_entit
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from ztui.demo import vaultengines
-
-Answer = tuple[int, Any]
-Story = dict[str, Any]
-Body = Mapping[str, Any]
+from ztui.demo.vaultstory import Answer, Body, Story
 
 LEASES = "sys/leases/lookup/"
 ACCESSORS = "auth/token/lookup-accessor/"

@@ -27,22 +27,13 @@ def of(package: str, make: Operand) -> Operand:
         if run.is_live and not olm.is_installed(run, package):
             return
         if run.unseen(obj):
-            run.later(lambda: _now(run, obj, make))
+            run.later(lambda: made_of(run, obj, make))
 
     return look
 
 
-def always(make: Operand) -> Operand:
-    """As `of`, of a controller that belongs to the platform."""
-
-    def look(run: Controllers, obj: Obj) -> None:
-        if run.unseen(obj):
-            run.later(lambda: _now(run, obj, make))
-
-    return look
-
-
-def _now(run: Controllers, obj: Obj, make: Operand) -> None:
+def made_of(run: Controllers, obj: Obj, make: Operand) -> None:
+    """What is made of an object as it is by now, if nobody has taken it away."""
     found = run.again(obj)
     if found is not None and not found["metadata"].get("deletionTimestamp"):
         make(run, found)

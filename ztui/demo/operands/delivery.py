@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ztui.demo import pods
 from ztui.demo.answers import Obj
-from ztui.demo.operands.base import line, of, ready, refuses, spec_of, start, told
+from ztui.demo.operands.base import line, made_of, of, ready, refuses, spec_of, start, told
 from ztui.demo.store import stamp
 
 if TYPE_CHECKING:
@@ -74,13 +74,7 @@ def _sync(run: Controllers, obj: Obj) -> None:
         return
     done = told(run, _STORY, "Application", "shop", _GITOPS)["status"]
     run.update(obj, {"status": {**done, "reconciledAt": now, "conditions": None}})
-    run.later(lambda: _again(run, obj), _REFRESH_S)
-
-
-def _again(run: Controllers, obj: Obj) -> None:
-    found = run.again(obj)
-    if found is not None:
-        _sync(run, found)
+    run.later(lambda: made_of(run, obj, _sync), _REFRESH_S)
 
 
 def _tekton(run: Controllers, obj: Obj) -> None:
