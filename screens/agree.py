@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final, Literal
-from uuid import uuid4
 
 from textual.binding import Binding, BindingType
 from textual.events import Key, Paste
@@ -384,8 +383,3 @@ class AgreeScreen(FrameScreen):
     def _tell(self, text: str) -> None:
         self._told.append(text)
         self.draw_all()
-
-
-def new_batch(total: int) -> Batch:
-    """A batch of so many, by a new id."""
-    return Batch(uuid4().hex[:8], total)

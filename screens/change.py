@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from screens.agree import AgreeScreen, new_batch
+from screens.agree import AgreeScreen
 from ztui.changes import shown
+from ztui.changes.batch import new_batch
 from ztui.panes.base import Line
 from ztui.text import clean
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from screens.agree import AgreeScreen, new_batch
-from ztui.changes.batch import Batch
+from screens.agree import AgreeScreen
+from ztui.changes.batch import new_batch
 from ztui.changes.ledger import rewind_lines
 from ztui.changes.rewind import LIMITS, Rewind, look, turn
 from ztui.panes.base import Line
@@ -28,7 +28,7 @@ class RewindScreen(AgreeScreen):
         super().__init__()
         self._session = session
         self._rewind = Rewind(session)
-        self._batch: Batch | None = new_batch(0)
+        self._batch = new_batch(0)
 
     def head(self) -> str:
         """The session."""
@@ -46,8 +46,8 @@ class RewindScreen(AgreeScreen):
         """The undo of everything that still stands."""
         self._rewind = Rewind(self._session)
         self._rewind = await look(desk, self._session, self._tell)
-        begun = self._batch or new_batch(0)
-        self._batch = Batch(begun.id, begun.begun + len(self._rewind.previews), begun.begun)
+        if self._batch is not None:
+            self._batch = self._batch.with_left(len(self._rewind.previews))
         return self._rewind.previews
 
     async def turn(self, at: int) -> Preview:

@@ -41,7 +41,7 @@ async def _done(core: Core, found: argparse.Namespace, wait_s: float) -> int:
     async with core.open():
         frame = await core.settled(wait_s)
         problem = frame.problem or (frame.health.problem if frame.health else None)
-        if problem is not None and not core.frame.incidents.values():
+        if problem is not None and not core.frame.incidents:
             raise problem
         work: Callable[[Core, argparse.Namespace], Awaitable[int]] = _WHAT[found.what]
         return await work(core, found)

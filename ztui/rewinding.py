@@ -7,7 +7,6 @@ import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from ztui.errors import ChangeError, ZtuiError
 from ztui.fixing import NOT_PROVED, NOT_SENT, consented, document, emitted, open_desk, say, words_of
@@ -51,10 +50,10 @@ async def _undo(found: argparse.Namespace, settings: Settings, find: Finder) -> 
 async def _applied(back: Rewind, desk: Desk, *, yes: bool) -> tuple[str, int]:
     """Ask once, and take back one after another."""
     from ztui.changes import rewind  # noqa: PLC0415  as above
-    from ztui.changes.batch import Batch, in_turn, need_all  # noqa: PLC0415  as above
+    from ztui.changes.batch import in_turn, need_all, new_batch  # noqa: PLC0415  as above
 
     given = await consented(desk, need_all(back.previews, desk.mode, rewind.LIMITS), yes=yes)
-    batch = Batch(uuid4().hex[:8], len(back.previews))
+    batch = new_batch(len(back.previews))
     lines: list[str] = []
     done, why = 0, ""
     try:

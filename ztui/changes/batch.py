@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Protocol
+from uuid import uuid4
 
 import msgspec
 
@@ -32,6 +33,15 @@ class Batch(msgspec.Struct, frozen=True):
     def after(self, begun: int) -> Batch:
         """What is left when so many more were begun."""
         return msgspec.structs.replace(self, begun=self.begun + begun)
+
+    def with_left(self, left: int) -> Batch:
+        """The same batch, where so many are left besides those that were begun."""
+        return msgspec.structs.replace(self, total=self.begun + left)
+
+
+def new_batch(total: int) -> Batch:
+    """A batch of so many, by a new id."""
+    return Batch(uuid4().hex[:8], total)
 
 
 class Applying(Protocol):

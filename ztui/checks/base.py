@@ -11,6 +11,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Literal, NewType
 
@@ -36,6 +37,9 @@ class Status(StrEnum):
 
 FOLD: Final = (Status.FAIL, Status.ERROR, Status.UNKNOWN, Status.WARN, Status.PASS, Status.NA)
 """First present wins; ``ERROR`` ranks with ``UNKNOWN``."""
+
+AHEAD: Final = timedelta(minutes=5)
+"""How far ahead of now a time may lie that somebody wrote down: clocks differ, and a minute is not over when it is named."""
 
 Severity = Literal["critical", "high", "medium", "low"]
 WEIGHT: Final[dict[str, int]] = {"critical": 10, "high": 6, "medium": 3, "low": 1}

@@ -16,7 +16,6 @@ from ztui.engines.mtls import (
     is_excluded,
     mesh,
     observed,
-    root_gap,
 )
 from ztui.engines.mtls_clients import CLIENTS, CLIENTS_WHERE_SERVED, SUFFIX, effective_rule, full_host, matches_host
 from ztui.engines.units import WORKLOADS, WORKLOADS_WHERE_SERVED, Workload, workloads
@@ -157,8 +156,8 @@ def by_identity(view: View, namespace: Namespace) -> Iterator[Finding]:
         elif policy.spec.action in {"", "ALLOW"} and any(map(allows_all, policy.spec.rules or ())) and not is_dry(policy):
             yield fail(policy, ALLOW_ALL, seen=[seen(policy, "spec.rules", "[{}]")], policy=str(policy.ref))
     unseen = calls_gap(view, namespace.name)
-    gap = root_gap(view, AuthorizationPolicy, namespace.name) or (unseen[1] if unseen is not None else None)
-    if gap is not None:
+    if unseen is not None:
+        _, gap = unseen
         yield unknown(namespace, ROOT_UNSEEN, gap.why, gap.detail, seen=here)
         return
     root = view.within(AuthorizationPolicy, found.root) if found.root != namespace.name else ()

@@ -6,7 +6,22 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
-from ztui.checks.base import Bands, Evidence, Finding, Status, attested, check, cluster_ref, fail, ok, reason, seen, unknown, warn
+from ztui.checks.base import (
+    AHEAD,
+    Bands,
+    Evidence,
+    Finding,
+    Status,
+    attested,
+    check,
+    cluster_ref,
+    fail,
+    ok,
+    reason,
+    seen,
+    unknown,
+    warn,
+)
 from ztui.engines.acs import acs
 from ztui.engines.coverage import linux_nodes, nodes_of
 from ztui.engines.sensors import SENSORS, SENSORS_WHERE_SERVED, Sensor, sensors
@@ -71,8 +86,6 @@ NO_INTEGRITY = reason(
 _DAY: Final = timedelta(days=1)
 _DRILL: Final = timedelta(days=30)
 _ANSWERED: Final = "ztui.io/detections-answered"
-_AHEAD: Final = timedelta(minutes=5)
-"""A clock that runs a little ahead is no lie, and what was noted in this minute is not in the future."""
 _STATE: Final = "machineconfiguration.openshift.io/state"
 _CURRENT: Final = "machineconfiguration.openshift.io/currentConfig"
 _DESIRED: Final = "machineconfiguration.openshift.io/desiredConfig"
@@ -163,7 +176,7 @@ def _vouched(view: View, sensor: Sensor, policies: list[TracingPolicy]) -> Findi
     on = sensor.daemon
     at = instant(on.annotations.get(_ANSWERED))
     words = {"engine": sensor.engine, "rules": _rules(sensor, len(policies))}
-    if at is None or at > view.now + _AHEAD:
+    if at is None or at > view.now + AHEAD:
         return unknown(on, NOT_ASKED, Why.NO_SOURCE, f"{sensor.engine} detections", seen=[on, *policies], **words)
     facts: list[Kind | Evidence] = [seen(on, f"metadata.annotations[{_ANSWERED}]", at.isoformat()), *policies]
     make, because = (ok, ANSWERED) if view.now - at <= _DRILL else (warn, UNDRILLED)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from ztui.checks.base import Evidence, Finding, Status, check, cluster_ref, fail, ok, reason, seen, unknown, warn
+from ztui.checks.base import AHEAD, Evidence, Finding, Status, check, cluster_ref, fail, ok, reason, seen, unknown, warn
 from ztui.engines.acs import ACS_WHERE_SERVED, acs
 from ztui.engines.escalation import primitives
 from ztui.engines.grants import ACCESS, Grant, cluster_grants, server_minor
@@ -87,8 +87,6 @@ EXPIRED = reason(
 _EXPIRES: Final = "ztui.io/expires"
 _FEED: Final = "ztui.io/threat-feed"
 _FED: Final = "ztui.io/feed-updated"
-_AHEAD: Final = timedelta(minutes=5)
-"""A clock that runs a little ahead is no lie, and what was fed in this minute is not in the future."""
 _QUARANTINE: Final = "ztui.io/quarantine"
 _LISTENER: Final = "triggers.tekton.dev/eventlistener"
 _DAY: Final = timedelta(days=1)
@@ -350,5 +348,5 @@ def _fed(view: View) -> tuple[datetime, Kind] | None:
         for item in view.all(kind)
         if _FEED in item.labels and (at := instant(item.annotations.get(_FED)))
     ]
-    fresh = [(at, item) for at, item in found if -_AHEAD <= view.now - at <= 7 * _DAY]
+    fresh = [(at, item) for at, item in found if -AHEAD <= view.now - at <= 7 * _DAY]
     return max(fresh, key=lambda pair: (pair[0], pair[1].ref), default=None)

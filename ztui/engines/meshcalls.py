@@ -37,6 +37,7 @@ _SOURCES: Final = (
     ("request_principals", "a token of "),
 )
 _WAYPOINTS: Final = "istio-waypoint"
+_AT_WAYPOINTS: Final[tuple[type[Kind], ...]] = (Gateway, AuthorizationPolicy)
 _GATEWAY: Final = "gateway.networking.k8s.io/gateway-name"
 
 
@@ -90,11 +91,10 @@ def calls_in(view: View, namespace: str) -> tuple[Calls, ...]:
     found = view.derive(mesh)
     if found is None:
         return ()
-    places = dict.fromkeys((found.root, namespace))
-    policies = [item for place in places for item in sorted(view.within(AuthorizationPolicy, place), key=_name)]
-    others = [place for place in view.derive(_elsewhere, namespace) if place not in places]
-    there = (item for place in others for item in sorted(view.within(AuthorizationPolicy, place), key=_name))
-    policies += [item for item in there if targets_of(item)]
+    here = {found.root, namespace}
+    places = dict.fromkeys((found.root, namespace, *view.derive(_elsewhere, namespace)))
+    held = (item for place in places for item in sorted(view.within(AuthorizationPolicy, place), key=_name))
+    policies = [item for item in held if item.namespace in here or targets_of(item)]
     return tuple(_calls(view, unit, policies) for unit in view.derive(workloads, namespace))
 
 
@@ -116,9 +116,6 @@ def calls_gap(view: View, namespace: str) -> GapNote | None:
         or (gap_in(view, (Gateway,), namespace) if "Gateway" in targets else None)
         or next((gap for place in view.derive(_elsewhere, namespace) if (gap := gap_in(view, _AT_WAYPOINTS, place))), None)
     )
-
-
-_AT_WAYPOINTS: Final[tuple[type[Kind], ...]] = (Gateway, AuthorizationPolicy)
 
 
 def _elsewhere(view: View, namespace: str) -> tuple[str, ...]:
@@ -171,7 +168,7 @@ def _calls(view: View, unit: Workload, policies: Iterable[AuthorizationPolicy]) 
         tuple(item.ref for item in live if item.spec.action == "CUSTOM"),
         tuple(item.ref for item in mine if is_dry(item)),
         tuple(item.ref for item in live if state == "ambient" and is_about_requests(item) and not targets_of(item)),
-        tuple(_through(view, mine, unit)),
+        tuple(dict.fromkeys(_through(view, mine, unit))),
         past=state == "ambient" and bool(allowing) and all(map(targets_of, allowing)),
     )
 

@@ -12,10 +12,10 @@ from typing import Final
 import msgspec
 
 from ztui.kinds.incident import Level, Signal, Subject, signal
+from ztui.kinds.logline import ROOT_USED, VAULT
 from ztui.kinds.vault import VaultHealth, VaultKind, VaultLogin, VaultToken
 from ztui.view import State, View, Why
 
-SOURCE: Final = "vault"
 FLAPS: Final = 3
 FLAP_SPAN: Final = timedelta(minutes=15)
 """How many changes of the leader within how long are flapping."""
@@ -80,7 +80,7 @@ class VaultTurns:
             name = next(iter(self._known)) if len(self._known) == 1 else ""
             about = Subject(name, group="vault", kind="VaultHealth", name="health")
             at, words = state.now, f"{name or 'a Vault'}: {gap}"
-            yield signal(SOURCE, f"unreachable/{at.isoformat()}", at, "medium", "unreachable", words, about)
+            yield signal(VAULT, f"unreachable/{at.isoformat()}", at, "medium", "unreachable", words, about)
         self._away = away
 
     def _rooted(self, view: View, kind: type[VaultLogin | VaultToken]) -> Iterator[Signal]:
@@ -90,10 +90,10 @@ class VaultTurns:
         for at, item in held.items() if before is not None else ():
             if at not in before:  # type: ignore[operator]  # asked above
                 words = f"{item.data.display_name or 'a token'} of {item.vault} is a root token, which no policy holds"
-                yield _signal(item, view.now, "high", "root token in use", words)
+                yield _signal(item, view.now, "high", ROOT_USED, words)
 
 
 def _signal(item: VaultKind, at: datetime, level: Level, rule: str, words: str) -> Signal:
     ref = item.ref
     about = Subject(ref.namespace, group=ref.group, kind=ref.kind, name=ref.name)
-    return signal(SOURCE, f"{rule}/{item.namespace}/{ref.name}/{at.isoformat()}", at, level, rule, words, about)
+    return signal(VAULT, f"{rule}/{item.namespace}/{ref.name}/{at.isoformat()}", at, level, rule, words, about)

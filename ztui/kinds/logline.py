@@ -31,7 +31,9 @@ _ENTER: Final = frozenset({"exec", "attach", "portforward", "ephemeralcontainers
 REFUSED: Final = "refused "
 """How the rule of a request begins that was not allowed."""
 
-_VAULT: Final = "vault"
+VAULT: Final = "vault"
+"""The source of whatever is told of a Vault."""
+
 _DENIED: Final = ("permission denied", "invalid credentials")
 ROOT_USED: Final = "root token in use"
 _OBJECTS: Final = frozenset({"requestObject", "responseObject"})
@@ -243,9 +245,9 @@ class VaultLine(LogLine, frozen=True):
         about = Subject(principal=name, address="" if name else address)
         if any(word in error for word in _DENIED):
             rule = f"{REFUSED}{verb} in a Vault"
-            yield signal(_VAULT, f"{_text(request, 'id')}/{rule}", at, "low", rule, f"{says}: {error.strip()}", about)
+            yield signal(VAULT, f"{_text(request, 'id')}/{rule}", at, "low", rule, f"{says}: {error.strip()}", about)
         elif "root" in (policies if isinstance(policies := auth.get("policies"), list) else ()):
-            yield signal(_VAULT, f"{_text(request, 'id')}/root", at, "high", ROOT_USED, says, about)
+            yield signal(VAULT, f"{_text(request, 'id')}/root", at, "high", ROOT_USED, says, about)
 
 
 LINES: Final[tuple[type[LogLine], ...]] = (FalcoLine, AuditLine, TetragonLine, VaultLine)
