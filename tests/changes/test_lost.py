@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -65,12 +64,6 @@ class Lossy:
         return self._hand.version(kind)
 
 
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
-
-
 async def lost(demo: DemoThread, admin: Client, desk: Desk, seed: int) -> str:
     """One change with one loss. Returns how it was named."""
     rng = random.Random(seed)  # noqa: S311  not a secret
@@ -119,8 +112,7 @@ async def named_by(desk: Desk, shown: Any) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("runs", [25, pytest.param(500, marks=pytest.mark.soak)])
-async def test_F17_R16_R17_a_loss_at_any_write_is_named_right(demo: DemoThread, tmp_path: Path, runs: int) -> None:
-    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+async def test_F17_R16_R17_a_loss_at_any_write_is_named_right(demo: DemoThread, admin: Client, tmp_path: Path, runs: int) -> None:
     names: Counter[str] = Counter()
     async with opened(str(demo.write_kubeconfig(tmp_path / "kubeconfig")), None) as (_, desk):
         assert desk._runner is not None

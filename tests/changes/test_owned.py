@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -24,17 +23,6 @@ LEDGER = Ref("apps", "StatefulSet", "payments", "ledger")
 POD = "/api/v1/namespaces/payments/pods/ledger-0"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/payments/networkpolicies"
 NAME = "app.kubernetes.io/name"
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(demo: DemoThread) -> Client:
-    return Client(demo.url, demo.ca_pem, demo.token("admin"))
 
 
 async def quarantine(desk: Desk, **given: str) -> Preview:

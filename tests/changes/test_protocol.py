@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +27,6 @@ from ztui.view import View
 
 PSA = "pod-security.kubernetes.io/enforce"
 NAMESPACE = "/api/v1/namespaces/payments"
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(demo: DemoThread) -> Client:
-    return Client(demo.url, demo.ca_pem, demo.token("admin"))
 
 
 def labels(admin: Client) -> dict[str, str]:

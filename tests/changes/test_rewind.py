@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,6 @@ from ztui.errors import ChangeError, DriftError
 
 MERGE = "application/merge-patch+json"
 LEGACY = "/api/v1/namespaces/legacy"
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(demo: DemoThread) -> Client:
-    return Client(demo.url, demo.ca_pem, demo.token("admin"))
 
 
 def held(admin: Client) -> list[dict[str, Any]]:

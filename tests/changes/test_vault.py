@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +34,6 @@ from ztui.view import View
 ROLE = "auth/kubernetes/role/shop"
 ACCESSOR = "x2Vb7backup"
 LEASES = "sys/leases/lookup/database/creds/shop/"
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
 
 
 @pytest.fixture

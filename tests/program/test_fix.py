@@ -38,6 +38,16 @@ def run(folder: Path, demo: DemoThread, *arguments: str) -> subprocess.Completed
     return subprocess.run(command, capture_output=True, text=True, check=False, env=environment(folder), timeout=120)
 
 
+def agreed(folder: Path, *arguments: str) -> str:
+    """A change agreed to by its word at a terminal, and made; what stands there at the end."""
+    with Program(folder, *arguments, "--apply") as ztui:
+        ztui.until('type "payments" to apply')
+        ztui.press("payments\r")
+        assert ztui.ends() == 0
+        ztui.drained()
+        return ztui.text
+
+
 def test_a_preview_sends_nothing(own: DemoThread, tmp_path: Path) -> None:
     found = run(tmp_path, own, *FIX)
     assert found.returncode == 0, found.stderr
@@ -84,21 +94,13 @@ def test_what_cannot_be_done_is_told(
 
 def test_a_change_at_a_terminal_and_its_undo_in_another_process(own: DemoThread, tmp_path: Path) -> None:
     config = str(own.write_kubeconfig(tmp_path / "kubeconfig"))
-    with Program(tmp_path, *FIX, "--apply", "--kubeconfig", config) as ztui:
-        ztui.until('type "payments" to apply')
-        ztui.press("payments\r")
-        assert ztui.ends() == 0
-        ztui.drained()
-        change = re.search(r"\(change (\w+)\)", ztui.text)
-        assert change is not None
+    change = re.search(r"\(change (\w+)\)", agreed(tmp_path, *FIX, "--kubeconfig", config))
+    assert change is not None
     assert labels(own)[PSA] == "baseline"
     show = [sys.executable, "-m", "ztui", "journal", "show"]
     listed = subprocess.run(show, capture_output=True, text=True, check=False, env=environment(tmp_path), timeout=60)
     assert change[1] in listed.stdout, listed.stderr
-    with Program(tmp_path, "journal", "undo", change[1], "--apply", "--kubeconfig", config) as ztui:
-        ztui.until('type "payments" to apply')
-        ztui.press("payments\r")
-        assert ztui.ends() == 0
+    agreed(tmp_path, "journal", "undo", change[1], "--kubeconfig", config)
     assert PSA not in labels(own)
 
 
@@ -113,10 +115,7 @@ def test_another_word_applies_nothing(own: DemoThread, tmp_path: Path) -> None:
 
 def test_a_session_is_taken_back_from_the_shell(own: DemoThread, tmp_path: Path) -> None:
     config = str(own.write_kubeconfig(tmp_path / "kubeconfig"))
-    with Program(tmp_path, *FIX, "--apply", "--kubeconfig", config) as ztui:
-        ztui.until('type "payments" to apply')
-        ztui.press("payments\r")
-        assert ztui.ends() == 0
+    agreed(tmp_path, *FIX, "--kubeconfig", config)
     back = ("journal", "undo", "--session", "last")
     looked = run(tmp_path, own, *back)
     assert (looked.returncode, PSA in labels(own)) == (0, True)
@@ -127,11 +126,6 @@ def test_a_session_is_taken_back_from_the_shell(own: DemoThread, tmp_path: Path)
     assert found["previews"][0]["riskClass"] == "disruptive"
     assert "--yes is for safe changes" in run(tmp_path, own, *back, "--apply", "--yes").stderr
     assert PSA in labels(own)
-    with Program(tmp_path, *back, "--apply", "--kubeconfig", config) as ztui:
-        ztui.until('type "payments" to apply')
-        ztui.press("payments\r")
-        assert ztui.ends() == 0
-        ztui.drained()
-        assert "verified: taken back" in ztui.text
+    assert "verified: taken back" in agreed(tmp_path, *back, "--kubeconfig", config)
     assert PSA not in labels(own)
     assert "is left to take back" in run(tmp_path, own, *back).stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,17 +31,6 @@ from ztui.view import View
 API = Ref("apps", "Deployment", "payments", "api")
 PODS = "/api/v1/namespaces/payments/pods"
 POLICIES = "/apis/networking.k8s.io/v1/namespaces/payments/networkpolicies"
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
-
-
-@pytest.fixture
-def admin(demo: DemoThread) -> Client:
-    return Client(demo.url, demo.ca_pem, demo.token("admin"))
 
 
 def answers(card: Recipe, **given: str) -> dict[str, str]:

@@ -7,11 +7,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import pytest
 from textual.events import Key, Paste
 from textual.pilot import Pilot
 
@@ -41,12 +40,6 @@ class JumpingClock(SystemClock):
 
     def monotonic(self) -> float:
         return super().monotonic() + self.passed
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
 
 
 def writes(demo: DemoThread) -> list[str]:
@@ -225,44 +218,24 @@ async def test_several_findings_under_one_consent(demo: DemoThread, tmp_path: Pa
         clock.passed += 1.0
         await pilot.press("enter")
         await until(pilot, lambda: shown(app).count("Diff ") == 2)
-        await pilot.press("a")
-        await pilot.pause()
-        await typed(pilot, clock, "2 changes")
+        await agreed(pilot, clock, "2 changes")
         await until(pilot, lambda: shown(app).count("verified:") == 2)
         assert len(writes(demo)) == 2
 
 
-async def test_a_batch_that_stopped_goes_on_with_the_rest(demo: DemoThread, tmp_path: Path) -> None:
-    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+async def test_a_batch_that_stopped_goes_on_with_the_rest(demo: DemoThread, admin: Client, tmp_path: Path) -> None:
     async with console(demo, tmp_path) as (app, pilot, clock):
-        app.run_command("phase 0")
-        await pilot.pause()
-        app.run_command("fix ZTG-TEN-001")
-        await until(pilot, lambda: isinstance(app.screen, FixesScreen))
-        await pilot.press("space", "space", "space", "f")
-        await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
-        screen = app.screen
-        assert isinstance(screen, ChangeScreen)
-        clock.passed += 1.0
-        await pilot.press("enter")
-        await until(pilot, lambda: shown(app).count("Diff ") == 3)
+        screen = await three_shown(app, pilot, clock)
         second = screen._refs[1].name
-        drift = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
-        path, merge = f"/api/v1/namespaces/{second}", "application/merge-patch+json"
-        answer = await asyncio.to_thread(admin.ask, path, "PATCH", drift, content=merge)
-        assert answer.code == 200
-        await pilot.press("a")
-        await pilot.pause()
-        await typed(pilot, clock, "3 changes")
+        await relabelled(admin, second, "restricted")
+        await agreed(pilot, clock, "3 changes")
         await until(pilot, lambda: screen.stage == "failed")
         assert shown(app).count("verified:") == 1
         assert dict(screen.keys())["r"] == "go on with the other 2"
         await pilot.press("r")
         await until(pilot, lambda: screen.stage == "shown")
         assert shown(app).count("Diff ") == 2
-        await pilot.press("a")
-        await pilot.pause()
-        await typed(pilot, clock, "2 changes")
+        await agreed(pilot, clock, "2 changes")
         await until(pilot, lambda: shown(app).count("verified:") == 2)
         assert "look again" in dict(screen.keys())["r"]
         assert app.core is not None
@@ -285,8 +258,8 @@ async def levels(admin: Client) -> dict[str, str | None]:
     return {item["metadata"]["name"]: (item["metadata"].get("labels") or {}).get(PSA) for item in found.body["items"]}
 
 
-async def three_made(app: ZtuiApp, pilot: Pilot[int], clock: JumpingClock) -> list[str]:
-    """The levels of three namespaces are set; their names."""
+async def three_shown(app: ZtuiApp, pilot: Pilot[int], clock: JumpingClock) -> ChangeScreen:
+    """The dialog with what setting the levels of three namespaces would change."""
     app.run_command("phase 0")
     await pilot.pause()
     app.run_command("fix ZTG-TEN-001")
@@ -298,6 +271,12 @@ async def three_made(app: ZtuiApp, pilot: Pilot[int], clock: JumpingClock) -> li
     clock.passed += 1.0
     await pilot.press("enter")
     await until(pilot, lambda: shown(app).count("Diff ") == 3)
+    return screen
+
+
+async def three_made(app: ZtuiApp, pilot: Pilot[int], clock: JumpingClock) -> list[str]:
+    """The levels of three namespaces are set; their names."""
+    screen = await three_shown(app, pilot, clock)
     await agreed(pilot, clock, "3 changes")
     await until(pilot, lambda: shown(app).count("verified:") == 3)
     return [ref.name for ref in screen._refs]
@@ -321,8 +300,7 @@ async def session_dialog(app: ZtuiApp, pilot: Pilot[int]) -> RewindScreen:
     return app.screen
 
 
-async def test_a_session_is_taken_back_by_one_key_after_a_restart(demo: DemoThread, tmp_path: Path) -> None:
-    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+async def test_a_session_is_taken_back_by_one_key_after_a_restart(demo: DemoThread, admin: Client, tmp_path: Path) -> None:
     was = await levels(admin)
     async with console(demo, tmp_path) as (app, pilot, clock):
         names = await three_made(app, pilot, clock)
@@ -351,8 +329,7 @@ async def test_a_session_is_taken_back_by_one_key_after_a_restart(demo: DemoThre
         assert screen.stage == "shown"
 
 
-async def test_a_session_that_stopped_goes_on_after_a_new_look(demo: DemoThread, tmp_path: Path) -> None:
-    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+async def test_a_session_that_stopped_goes_on_after_a_new_look(demo: DemoThread, admin: Client, tmp_path: Path) -> None:
     async with console(demo, tmp_path) as (app, pilot, clock):
         names = await three_made(app, pilot, clock)
         screen = await session_dialog(app, pilot)

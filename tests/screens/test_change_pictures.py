@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.demo.client import Client
-from tests.screens.test_change import console, demo, relabelled, sent, session_dialog, shown, three_made, until
+from tests.screens.test_change import console, relabelled, sent, session_dialog, shown, three_made, until
 from tests.screens.test_pictures import FOLDER, SIZES, UPDATE, _plain
 from ztui.demo.server import DemoThread
 from ztui.kinds.base import Ref
 from ztui.recipes.base import recipes
-
-__all__ = ["demo"]
 
 STATES = {
     "change__preview": ("R-NP-DENY", "legacy", ""),
@@ -47,8 +45,7 @@ async def test_picture_of_a_change(demo: DemoThread, tmp_path: Path, name: str) 
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_picture_of_a_session_to_be_taken_back(demo: DemoThread, tmp_path: Path, size: str) -> None:
-    admin = Client(demo.url, demo.ca_pem, demo.token("admin"))
+async def test_picture_of_a_session_to_be_taken_back(demo: DemoThread, admin: Client, tmp_path: Path, size: str) -> None:
     async with console(demo, tmp_path, size=SIZES[size]) as (app, pilot, clock):
         names = await three_made(app, pilot, clock)
         await relabelled(admin, names[1], "privileged")

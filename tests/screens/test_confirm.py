@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
@@ -124,12 +124,6 @@ async def opened(app: ZtuiApp, pilot: Pilot[int], clock: StandingClock, recipe: 
     await pilot.press(*answer, "enter")
     await until(pilot, lambda: "Diff" in shown(app))
     return screen
-
-
-@pytest.fixture
-def demo() -> Iterator[DemoThread]:
-    with DemoThread(churn=False) as running:
-        yield running
 
 
 @pytest.mark.parametrize("times", [100, pytest.param(5_000, marks=pytest.mark.soak)])
