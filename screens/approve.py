@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
+from screens.sized import SizedScreen
 from widgets.header import Keys
 from widgets.text import TextPane
 from ztui.clock import Clock
@@ -22,7 +23,7 @@ READ_S = 0.4
 """How long the question stands before an answer counts."""
 
 
-class ApproveScreen(ModalScreen[bool]):
+class ApproveScreen(SizedScreen, ModalScreen[bool]):
     """Asks once. The answer is ``True`` for yes; everything else is no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

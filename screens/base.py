@@ -11,11 +11,11 @@ from textual.binding import Binding, BindingType
 from textual.events import Unmount
 from textual.message import Message
 from textual.messages import CloseMessages, Prune
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from screens.files import keep_text
+from screens.sized import SizedScreen
 from widgets.content import Exports
 from widgets.header import Bar, Keys
 from widgets.lines import LineTable
@@ -43,7 +43,7 @@ LEAST = (40, 10)
 BUSY = "it is being sent: this screen stays until the outcome is known"
 
 
-class FrameScreen(Screen[None]):
+class FrameScreen(SizedScreen):
     """A full page. A subclass gives ``body``, ``draw`` and the keys that work on it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -132,8 +132,9 @@ class FrameScreen(Screen[None]):
 
     def on_resize(self) -> None:
         """Narrow and wide forms."""
-        self.set_class(self.size.width >= WIDE, "wide")
-        self.set_class(self.size.width < LEAST[0] or self.size.height < LEAST[1], "tiny")
+        width, height = self.app.size  # the layout comes after this
+        self.set_class(width >= WIDE, "wide")
+        self.set_class(width < LEAST[0] or height < LEAST[1], "tiny")
         self.call_after_refresh(self.draw_all)
 
     def action_back(self) -> None:

@@ -10,13 +10,14 @@ from textual.events import Key, Paste
 from textual.screen import ModalScreen
 
 from screens.approve import READ_S
+from screens.sized import SizedScreen
 from widgets.header import Keys
 from widgets.text import TextPane
 from ztui.clock import Clock
 from ztui.panes.base import Line, prose
 
 
-class UnlockScreen(ModalScreen[bool]):
+class UnlockScreen(SizedScreen, ModalScreen[bool]):
     """Asks once. ``True`` when the whole name was typed; everything else is no."""
 
     AUTO_FOCUS: ClassVar[str | None] = ""
