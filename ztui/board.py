@@ -380,8 +380,13 @@ class _Watch:
         self._busy.set()
 
     def _spent_s(self) -> float:
-        """What the judge's thread has computed so far; where no system tells, the time."""
-        return time.clock_gettime(self._clock) if self._clock is not None else time.monotonic()
+        """What the judge's thread has computed so far; where no system tells, the time. One that has ended has no clock."""
+        if self._clock is None:
+            return time.monotonic()
+        try:
+            return time.clock_gettime(self._clock)
+        except OSError:
+            return 0.0
 
     def _look(self) -> None:
         """From the first look at a cell on its time counts: hardly any cell is seen twice, and none asks for the time itself."""
