@@ -31,7 +31,9 @@ EVERYBODY: Final = Reason("pods-closed", "{count} pods of {namespace} take only 
 ALONE: Final = Reason("nothing-to-allow", "nothing was seen that has to go on in {namespace}")
 KEPT: Final = Reason("kept-open", "{name}: {what}")
 
-_TYPES: Final = {"ingress": ["Ingress"], "egress": ["Egress"], "both": ["Ingress", "Egress"]}
+DENY: Final = "ztui-default-deny"
+_BOTH: Final = ["Ingress", "Egress"]
+_TYPES: Final = {"ingress": _BOTH[:1], "egress": _BOTH[1:], "both": _BOTH}
 _OUTSIDE: Final = frozenset({"LoadBalancer", "NodePort"})
 _ROUTERS: Final = {"policy-group.network.openshift.io/ingress": ""}
 _MONITORS: Final = {"network.openshift.io/policy-group": "monitoring"}
@@ -98,7 +100,10 @@ def deny(view: View, ref: Ref, direction: str = "ingress") -> Draft:
     if "Egress" in types:
         policies += _leaving(view, ref.name)
     writes = [_policy(view, name, ref.name, spec) for name, spec, _ in policies]
-    writes.append(_policy(view, "ztui-default-deny", ref.name, {"podSelector": {}, "policyTypes": types}))
+    held = view.get(NetworkPolicy, DENY, ref.name)
+    stay = held.directions if held is not None else ()  # what is closed stays so
+    closed = [item for item in _BOTH if item in types or item in stay]
+    writes.append(_policy(view, DENY, ref.name, {"podSelector": {}, "policyTypes": closed}))
     told = [note(KEPT, ref, name=name, what=what) for name, _, what in policies]
     count = len(live_pods(view, ref.name))
     if count:
