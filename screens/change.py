@@ -93,16 +93,21 @@ class ChangeScreen(AgreeScreen):
         return next((item for item in self._card.asks if item.name not in self._answers), None)
 
     async def previewed(self, desk: Desk) -> tuple[Preview, ...]:
-        """The undo, or what the recipe would make of each object."""
+        """The undo, or what the recipe would make of each object; what one of them does for another too is done once."""
         if self._undo:
             return (await desk.preview_undo(self._undo),)
         assert self._card is not None  # noqa: S101  nothing is looked at before one is chosen
-        found = []
+        found: dict[Ref, Preview] = {}
         for at, ref in enumerate(self._refs, 1):
             if len(self._refs) > 1:
                 self._tell(f"looking at {at} of {len(self._refs)}")
-            found.append(await desk.preview(self._card, ref, self._answers))
-        return tuple(found)
+            new = await desk.preview(self._card, ref, self._answers)
+            if not new.plan.writes or all(new.plan.writes != item.plan.writes for item in found.values()):
+                found[ref] = new
+        if self._batch is not None:
+            self._batch = self._batch.with_left(len(found))
+        self._refs = tuple(found)
+        return tuple(found.values())
 
     def action_choose(self, number: int) -> None:
         """Take one of the recipes."""

@@ -81,6 +81,17 @@ async def test_a_closed_namespace_and_back(demo: DemoThread, admin: Client, tmp_
         assert admin.ask(policies).body["items"] == []
 
 
+async def test_what_would_change_nothing_is_stopped(demo: DemoThread, tmp_path: Path) -> None:
+    async with opened(demo, tmp_path) as (_, desk):
+        assert (await agree(desk, await look(desk, "R-LABEL-OWNER", "Namespace", "legacy", owner="ana"))).state == "verified"
+        again = await look(desk, "R-LABEL-OWNER", "Namespace", "legacy", owner="ana")
+        assert [stop.note.reason.code for stop in again.plan.stops] == ["as-wanted"]
+        with pytest.raises(ChangeError, match="as-wanted"):
+            await agree(desk, again)
+        assert (await look(desk, "R-LABEL-OWNER", "Namespace", "legacy", owner="bela")).plan.stops == ()
+        assert len(await desk.changes()) == 1
+
+
 async def test_calls_that_were_seen_want_an_override_and_an_exception_keeps_them(
     demo: DemoThread, admin: Client, tmp_path: Path
 ) -> None:

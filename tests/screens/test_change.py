@@ -16,7 +16,7 @@ from textual.pilot import Pilot
 
 from screens.app import ZtuiApp
 from screens.change import ChangeScreen
-from screens.fixes import FixesScreen
+from screens.fixes import OPEN, FixesScreen
 from screens.journal import JournalScreen
 from screens.rewind import RewindScreen
 from screens.unlock import UnlockScreen
@@ -24,6 +24,7 @@ from tests.changes.desks import drained
 from tests.demo.client import Client
 from widgets.header import Keys
 from widgets.text import TextPane
+from ztui.checks.base import CheckId
 from ztui.clock import SystemClock
 from ztui.demo.server import DemoThread
 from ztui.settings import ContextSettings, Settings
@@ -350,3 +351,26 @@ async def test_a_session_that_stopped_goes_on_after_a_new_look(demo: DemoThread,
         told = [item.first.reason.partition(", ")[2] for item in changes[3:] if item.state == "verified"]
         assert told == ["1 of 3", "2 of 2"]
         assert len({item.first.reason.partition(",")[0] for item in changes[3:]}) == 1
+
+
+async def test_what_one_change_mends_for_several_is_done_once(tmp_path: Path) -> None:
+    with DemoThread(scenario="fresh", churn=False) as young:
+        async with console(young, tmp_path) as (app, pilot, clock):
+            app.run_command("phase 1")
+            await pilot.pause()
+            app.run_command("fix ZT1-MAP-001")
+            await until(pilot, lambda: isinstance(app.screen, FixesScreen))
+            await pilot.press("slash", *"shop/", "enter", "space", "space", "space", "f")
+            await until(pilot, lambda: isinstance(app.screen, ChangeScreen))
+            clock.passed += 1.0
+            await pilot.press(*"team-shop", "enter")
+            await until(pilot, lambda: "Diff" in shown(app))
+            assert "change Namespace: shop" in shown(app)
+            await pilot.press("a")
+            await pilot.pause()
+            await typed(pilot, clock, "y")
+            await until(pilot, lambda: "verified: done, and proved" in shown(app))
+            assert len(writes(young)) == 1
+            assert app.frame.board is not None
+            left = [item.on.namespace for _, item in app.frame.board.findings(CheckId("ZT1-MAP-001")) if item.status in OPEN]
+            assert "shop" not in left

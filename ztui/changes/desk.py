@@ -18,7 +18,7 @@ from ztui.changes.consent import UNLOCKED_S, Consent, Mode
 from ztui.changes.entry import Entry, Record
 from ztui.changes.hands import Hand
 from ztui.changes.journal import Journal
-from ztui.changes.preview import FAULTY, Effect, Preview, Step, diff, emitted, is_made, shifts
+from ztui.changes.preview import FAULTY, Effect, Preview, Step, diff, emitted, is_made, shifts, standing
 from ztui.changes.protocol import LOOK_S, Outcome, Runner, Signature, Tell, opposites
 from ztui.changes.recovery import recovered
 from ztui.changes.undo import GONE, OTHER, Opposite, as_write, obstacles, reading
@@ -132,7 +132,7 @@ class Desk:
             if again.writes != found.writes:
                 found = again
                 lives = await self._lives(found)
-        return await self._shown(found, lives, answers)
+        return standing(await self._shown(found, lives, answers))
 
     def manifests(self, preview: Preview) -> str:
         """A change as manifests for the repository that its objects come from; patches as the lines that they change."""

@@ -19,7 +19,7 @@ from ztui.changes.writer import Live, Pinned, Sent
 from ztui.checks.base import CheckId, Status
 from ztui.engines.cuts import Connection
 from ztui.kinds.base import Ref
-from ztui.recipes.base import STAND_IN, Plan, Write
+from ztui.recipes.base import AS_WANTED, STAND_IN, Plan, Stop, Write, note
 from ztui.recipes.trees import ABSENT, is_nothing, leaves, overlaid
 
 FAULTY: Final = frozenset({Status.FAIL, Status.WARN, Status.UNKNOWN, Status.ERROR})
@@ -272,6 +272,21 @@ def is_made(write: Write, live: Live | None, shown: Live | None) -> bool:
     if write.verb in {"merge", "scale"}:
         return _filled(overlaid(live.values, write.body)) == _filled(live.values)
     return _covers(live.values, write.body)
+
+
+def standing(shown: Preview) -> Preview:
+    """A preview, stopped where the server would make nothing else of any object: that would prove nothing and undo nothing."""
+    plan = shown.plan
+    if not shown.steps or not all(map(_is_idle, shown.steps)):
+        return shown
+    stop = Stop(note(AS_WANTED, plan.on, what=plan.title))
+    return msgspec.structs.replace(shown, plan=msgspec.structs.replace(plan, stops=(*plan.stops, stop)))
+
+
+def _is_idle(step: Step) -> bool:
+    """What an apply leaves out goes away, too: only the server knows what it would make."""
+    live, made = step.live, step.dry.live if step.dry is not None else None
+    return live is not None and made is not None and step.write.verb != "delete" and live.print == made.print
 
 
 def _alike(found: Any, wanted: Any) -> bool:

@@ -55,6 +55,8 @@ def lines(preview: Preview, mode: Mode, *, all_of_it: bool = False) -> list[Line
         *_part("Takes", [f"{', '.join(fields)} from {owner}" for step in preview.steps for owner, fields in step.owners], "warn"),
         *_part("Warns", [text for step in preview.steps if step.dry for text in step.dry.warnings], "warn"),
     ]
+    if not preview.steps:
+        return parts
     parts += [Line("diff", (prose(f"Diff     {_dry(preview)}", "dim"),))]
     for at, step in enumerate(preview.steps):
         parts += _diff_lines(at, step)
@@ -141,7 +143,7 @@ def _git(preview: Preview) -> str:
 
 
 def _dry(preview: Preview) -> str:
-    if preview.steps and all(step.write.kind.SOURCE == "vault" for step in preview.steps):
+    if all(step.write.kind.SOURCE == "vault" for step in preview.steps):
         return "(a Vault tries nothing out: this is what was read, beside what would be sent)"
     if preview.blind:
         problems = [step.problem for step in preview.steps if step.problem and not step.refused]
