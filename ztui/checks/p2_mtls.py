@@ -85,6 +85,9 @@ NOT_INJECTED = reason(
 )
 ENROLLED = reason("enrolled", "{unit} is in the mesh")
 ISLAND = reason("not-enrolled", "{unit} can be called and is in no mesh", next="Preview enrolling the namespace")
+OUTSIDE_STILL = reason(
+    "not-started-again", "{unit} is to be in the mesh ({want}), and pods of it are older than that", next="Start its pods again"
+)
 EXEMPTED = reason("mesh-exempt", "exempt since {since}: {why}")
 
 _RATIO: Final = Bands(0.95, 0.80, any_fail=False)
@@ -229,7 +232,7 @@ def ports_strict(view: View, namespace: Namespace) -> Iterator[Finding]:
     needs=_NEEDS,
     where_served=_SERVED,
     beyond=(ServiceMeshControlPlane,),
-    recipes=("R-ENROLL",),
+    recipes=("R-ENROLL", "R-ROLLOUT"),
     maps=("800-53 IA-9", "800-53 SC-8"),
 )
 def enrolment(view: View, namespace: Namespace) -> Iterator[Finding]:
@@ -254,9 +257,13 @@ def enrolment(view: View, namespace: Namespace) -> Iterator[Finding]:
         yield attested(ok(namespace, EXEMPTED, seen=facts, why=why, since=since))
         return
     for unit in units:
-        inside = all(is_enrolled(pod) for pod in unit.pods)
-        judge, because = (ok, ENROLLED) if inside else (warn, ISLAND)
-        yield judge(unit.root, because, seen=unit.pods, unit=str(unit.root))
+        outside = [pod for pod in unit.pods if not is_enrolled(pod)]
+        if not outside:
+            yield ok(unit.root, ENROLLED, seen=unit.pods, unit=str(unit.root))
+        elif (want := expected(view, outside[0])) != "none":
+            yield warn(unit.root, OUTSIDE_STILL, seen=outside, unit=str(unit.root), want=want)
+        else:
+            yield warn(unit.root, ISLAND, seen=unit.pods, unit=str(unit.root))
 
 
 def _plane(plane: Kind, conditions: tuple[Condition, ...] | None, state: str) -> Finding:

@@ -26,6 +26,7 @@ from ztui.recipes.base import (
     patched,
     pointer,
     recipe,
+    refused,
     replace,
 )
 from ztui.recipes.netpol import pod_selector
@@ -44,6 +45,7 @@ UNCOUNTED: Final = Reason("strict-uncounted", "nobody counts the calls to {names
 COVERS: Final = Reason("strict-covers", "{count} workloads of {namespace} take nothing but mutual TLS from then on")
 NO_PORT: Final = Reason("no-port-setting", "no policy sets a port of {what} apart")
 MIXED: Final = Reason("mixed-labels", "{namespace} asks for a mesh in two ways already")
+ASKS_ALREADY: Final = Reason("asks-already", "{namespace} asks for a mesh already, by {label}; R-ROLLOUT starts it anew")
 NEXT_START: Final = Reason("next-start", "pods come into the mesh when they start again: R-ROLLOUT does that")
 RESTARTS: Final = Reason("restarts", "{count} pods of {what} start again, one after another")
 NOT_ROLLED: Final = Reason("not-rolled", "{what} has no rollout: delete its pods by hand")
@@ -141,6 +143,8 @@ def enroll(view: View, ref: Ref) -> Draft:
     if found is None:
         return Draft(stops=(Stop(note(NO_MESH)),))
     asked = _asks(space)
+    if len(asked) == 1:
+        return refused(ref, ASKS_ALREADY, namespace=space.name, label=f"{asked[0]}={space.labels[asked[0]]}")
     stops = (Stop(note(MIXED, space.ref, namespace=space.name)),) if len(asked) > 1 else ()
     key, value = _usual_way(view)
     told = (note(NEXT_START, ref),) if key != "istio.io/dataplane-mode" else ()
