@@ -283,6 +283,9 @@ def test_the_way_so_far() -> None:
     young = progress([sweep(0), sweep(1, open=9)])
     assert young is not None
     assert young.closed_per_day is None
+    hour = progress([sweep(part / 100, open=20 - part) for part in range(8)])
+    assert hour is not None
+    assert hour.closed_per_day is None
 
 
 def test_a_phase_is_reached_after_three_sweeps_in_a_row_and_may_be_lost() -> None:

@@ -119,8 +119,8 @@ def _progressed(sweeps: Sequence[Sweep]) -> datetime:
 
 
 def _speed(sweeps: Sequence[Sweep]) -> float | None:
-    """Findings closed a day over the window; ``None`` where too little is known or nothing was closed."""
+    """Findings closed a day over the window; ``None`` before there is a whole day of it, or where nothing was closed."""
     recent = [item for item in sweeps if sweeps[-1].at - item.at <= WINDOW]
     days = (recent[-1].at - recent[0].at).total_seconds() / 86_400
     closed = recent[0].open - recent[-1].open
-    return closed / days if len(recent) >= LEAST and days > 0 and closed > 0 else None
+    return closed / days if len(recent) >= LEAST and days >= 1 and closed > 0 else None

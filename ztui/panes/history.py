@@ -33,4 +33,6 @@ def _words(found: History) -> str:
     if found.closed_per_day and found.open:
         days = found.open / found.closed_per_day
         return f"since {since}: {found.closed_per_day:.1f} findings closed a day; at that speed Phase 2 is {days:.0f} days away"
+    if not found.open:
+        return f"since {since}: no required finding of phases 1 and 2 is open"
     return f"since {since}: {found.open} required findings of phases 1 and 2 are open; no forecast yet"
