@@ -136,6 +136,7 @@ class StepScreen(FrameScreen):
         ("Esc", "back"),
         ("↑↓", "scroll"),
         ("f", "fix"),
+        ("r", "look now"),
         ("n", "next step"),
         ("e", "explain"),
         ("C", "copy"),
@@ -146,6 +147,7 @@ class StepScreen(FrameScreen):
     def __init__(self, check: CheckId) -> None:
         super().__init__()
         self._check = check
+        self._said: list[Line] = []
 
     def body(self) -> Sequence[Widget]:
         """The text."""
@@ -162,9 +164,14 @@ class StepScreen(FrameScreen):
         if stop is None:
             card = self.ztui.cards[self._check]
             done = (cell(f"✔ {card.id}  {card.title}: done, the check is green", "pass"),)
-            pane.set_lines([Line("step:done", done), Line("step:next", (cell("n opens the next step", "dim"),))])
+            words = "n opens the next step" + (
+                "; what this one said stays, for whoever is in the middle of it" if self._said else ""
+            )
+            below = [Line("step:gap", ()), *self._said] if self._said else []
+            pane.set_lines([Line("step:done", done), Line("step:next", (cell(words, "dim"),)), *below])
         else:
-            pane.set_lines(stop_detail(board, self.ztui.cards, stop, names_of(frame.health)))
+            self._said = stop_detail(board, self.ztui.cards, stop, names_of(frame.health))
+            pane.set_lines(self._said)
 
     def action_next(self) -> None:
         """The next step of the way."""
@@ -175,7 +182,7 @@ class StepScreen(FrameScreen):
         if not stops:
             self.ztui.tell("nothing is left on this way")
             return
-        self._check = names[at]
+        self._check, self._said = names[at], []
         self.query_one("#text", TextPane).scroll_home(animate=False)
         self.draw_all()
 

@@ -15,11 +15,12 @@ from ztui.board import Board
 from ztui.checks.base import CheckId, catalogue, cluster_ref, fail, reason
 from ztui.checks.rows import ROWS
 from ztui.formats.page import STYLE
-from ztui.guide.procedures import Names, Step, filled, fitting, procedures, ways
+from ztui.guide.procedures import Names, Step, filled, fitting, named, procedures, ways
 from ztui.guide.route import open_findings, route, totals
 from ztui.guide.runbook import as_html, as_markdown, as_text, effort, stop_lines
 from ztui.kinds.base import Ref
 from ztui.panes.guide import stop_detail
+from ztui.recipes.base import recipes
 from ztui.text import clean, mark_name
 
 NAMES = Names("prod", "https://api.example:6443")
@@ -52,6 +53,16 @@ def test_procedures_are_well_formed() -> None:
         for check in (*item.checks, *(step.proof for step in item.steps if step.proof)):
             assert check.rpartition("-")[0] in rows, (item.id, check)
         assert any(step.proof in item.checks for step in item.steps if step.proof) or item.id == "R-UNBIND", item.id
+
+
+def test_what_a_step_sends_to_is_there_and_is_shown_below_it() -> None:
+    ids = {item.id for item in procedures()} | set(recipes())
+    for item in procedures():
+        sent = re.findall(r"\b[GR](?:-[A-Z0-9]+)+\b", " ".join(step.text for step in item.steps))
+        assert set(sent) <= ids, item.id
+    move = [item for item in procedures() if item.id == "G-MIGRATE-SECRET"]
+    assert [item.id for item in named(move)] == ["G-ESO"]
+    assert [item.id for item in named([*move, *named(move)])] == ["G-VAULT-K8S"]
 
 
 @pytest.mark.parametrize("name", ["x; rm -rf /", "$(id)", "`id`", "a b", "'", "\x1b[31m", "-o=x"])

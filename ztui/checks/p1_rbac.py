@@ -152,6 +152,7 @@ def few_admins(view: View) -> Iterator[Finding]:
     needs=ACCESS,
     scope="all",
     empty=Status.PASS,
+    recipes=("R-UNBIND",),
     maps=("800-53 AC-6", "CIS-OCP 5.1.3"),
 )
 def no_wildcards(view: View, namespace: Namespace | None) -> Iterator[Finding]:

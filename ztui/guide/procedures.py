@@ -21,6 +21,7 @@ from ztui.text import clean
 
 RiskClass = Literal["safe", "disruptive", "destructive"]
 FILES: Final = ("phase1.yaml", "phase2.yaml", "phase3.yaml", "phase4.yaml", "foundations.yaml")
+_ID: Final = re.compile(r"\b[GR](?:-[A-Z0-9]+)+\b")
 _BLANK: Final = re.compile(r"<(namespace|name|kind|account|subject|service|source|ingress|cluster|server)>")
 
 
@@ -84,6 +85,13 @@ def ways(check_id: CheckId) -> tuple[Procedure, ...]:
 def fitting(known: Sequence[Procedure], found: Sequence[Finding]) -> tuple[Procedure, ...]:
     """Those of the ways that mend some of what was found; all, where nothing was, or none of them does."""
     return tuple(way for way in known if way.subject(found) is not None) or tuple(known)
+
+
+def named(known: Sequence[Procedure]) -> tuple[Procedure, ...]:
+    """The procedures that the steps of others send to by their ids."""
+    texts = " ".join(step.text for way in known for step in way.steps)
+    ids = dict.fromkeys(_ID.findall(texts))
+    return tuple(item for name in ids for item in procedures() if item.id == name and item not in known)
 
 
 def filled(text: str, finding: Finding | None, names: Names) -> str:

@@ -9,7 +9,7 @@ from ztui.board import Board
 from ztui.checks.base import Check, CheckId, Finding
 from ztui.checks.rows import PHASES
 from ztui.formats.page import head
-from ztui.guide.procedures import Names, Procedure, filled
+from ztui.guide.procedures import Names, Procedure, filled, named
 from ztui.guide.route import Stop, open_findings, totals
 from ztui.printing import unmarked
 from ztui.text import clean, mark_name
@@ -68,6 +68,10 @@ def stop_lines(board: Board, cards: Cards, stop: Stop, names: Names) -> Iterator
         yield ""
         yield f"Choice {number}: {way.title} ({_terms(way)})" if len(stop.procedures) > 1 else f"{way.title} ({_terms(way)})"
         yield from _steps(way, way.subject(found), names)
+    for way in named(stop.procedures):
+        yield ""
+        yield f"{way.id}: {way.title} ({_terms(way)})"
+        yield from _steps(way, way.subject(found), names)
     yield ""
     yield f"Proof: {stop.check} turns green by itself; by hand: {by_hand(card, found[0] if found else None) or 'ztui check'}"
 
@@ -90,8 +94,10 @@ def as_markdown(board: Board, cards: Cards, stops: list[Stop], to: int, names: N
         found = open_findings(board, stop.check)
         lines += [f"- {unmarked(mark_name(str(finding.on)))}: {unmarked(sentence(finding))}" for finding in found[:SHOWN]]
         lines += [f"- and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        for way in stop.procedures:
-            lines += ["", f"**{way.title}** ({_terms(way)})", ""]
+        others = named(stop.procedures)
+        for way in (*stop.procedures, *others):
+            title = f"{way.id}: {way.title}" if way in others else way.title
+            lines += ["", f"**{title}** ({_terms(way)})", ""]
             for number, step in enumerate(way.steps, 1):
                 lines.append(f"{number}. {unmarked(step.text)}")
                 if step.run:
@@ -120,6 +126,7 @@ def as_html(board: Board, cards: Cards, stops: list[Stop], to: int, names: Names
             f"<h2>{at}. {escape(stop.title)} <small>{stop.check}</small></h2>",
             f"<p>{escape(card.part('Why'))}</p><ul>{items}{more}</ul>",
             *(_way_html(way, way.subject(found), names) for way in stop.procedures),
+            *(_way_html(way, way.subject(found), names, f"{way.id}: ") for way in named(stop.procedures)),
             f"<p class=dim>Proof: {stop.check} passes; by hand: <code>{escape(proof)}</code></p>",
         ]
     return "".join([*parts, "</body></html>\n"])
@@ -129,12 +136,12 @@ def _cost(stop: Stop) -> str:
     return effort(stop.minutes) + (", closes its row" if stop.closes else "")
 
 
-def _way_html(way: Procedure, finding: Finding | None, names: Names) -> str:
+def _way_html(way: Procedure, finding: Finding | None, names: Names, called: str = "") -> str:
     steps = "".join(
         f"<li>{escape(step.text)}{f'<pre>{escape(filled(step.run, finding, names))}</pre>' if step.run else ''}</li>"
         for step in way.steps
     )
-    return f"<h3>{escape(way.title)} <small>{escape(_terms(way))}</small></h3><ol>{steps}</ol>"
+    return f"<h3>{called}{escape(way.title)} <small>{escape(_terms(way))}</small></h3><ol>{steps}</ol>"
 
 
 def _steps(way: Procedure, finding: Finding | None, names: Names) -> Iterator[str]:
