@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.demo.guided import Act, commands, fits
+from tests.demo.guided import Act, Command, commands, fits
 from tests.demo.shell import Shell
 from ztui.board import Board
 from ztui.checks.base import CheckId, Finding
@@ -41,6 +41,8 @@ class Follower:
 
     def __init__(self, core: Core, shell: Shell, names: Names) -> None:
         self._core, self._shell, self._names = core, shell, names
+        self.reads: Callable[[Command, Finding | None], None] = lambda _command, _finding: None
+        """Called with each command before it is run."""
         self.done: set[tuple[CheckId, int]] = set()
         """Which acts of the tables were ever carried out."""
 
@@ -60,12 +62,12 @@ class Follower:
         """Carries out the acts for each finding, one after the other, each until it is gone; a `whole` stop until it is none."""
         ran: set[str] = set()
         while found := next((item for item in open_findings(board, check) if any(fits(act, item) for act in acts)), None):
-            await self._carry_out(check, acts, found, ran)
+            await self.carry_out(check, acts, found, ran)
             board = await self.board(partial(is_gone, check, found), (check, told([found])))
         if not whole:
             return board
         if check in stops(board, self._core):
-            await self._carry_out(check, acts, None, ran)
+            await self.carry_out(check, acts, None, ran)
         return await self.board(lambda now: check not in stops(now, self._core), (check, told(open_findings(board, check))))
 
     async def spoil(self, board: Board, check: CheckId, acts: tuple[Act, ...]) -> Board:
@@ -75,7 +77,8 @@ class Follower:
             await asyncio.to_thread(self._shell.run, command)
         return await self.board(lambda now: bool(open_findings(now, check)), (check, "is not found")) if wrong else board
 
-    async def _carry_out(self, check: CheckId, acts: tuple[Act, ...], finding: Finding | None, ran: set[str]) -> None:
+    async def carry_out(self, check: CheckId, acts: tuple[Act, ...], finding: Finding | None, ran: set[str]) -> None:
+        """Does what the acts say for a finding of a check; what ``ran`` is not run again."""
         for number, act in enumerate(acts):
             if not fits(act, finding):
                 continue
@@ -83,7 +86,8 @@ class Follower:
             for command in commands(check, act, finding, self._names):
                 if repr(command) not in ran:  # of two findings that one command mends, nobody runs it twice
                     ran.add(repr(command))
-                    await asyncio.to_thread(self._shell.run, *command)
+                    await asyncio.to_thread(self.reads, command, finding)
+                    await asyncio.to_thread(self._shell.run, *command[:3])
 
 
 def told(found: list[Finding]) -> list[str]:

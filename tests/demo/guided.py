@@ -43,11 +43,15 @@ class Act(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Command(NamedTuple):
-    """What is run in a shell, and what is done in the editor that it opens and typed where it asks."""
+    """What is run in a shell, and what is done in the editor that it opens and typed where it asks.
+
+    ``printed`` is what the guide says, before a person's words are put in; empty where it says nothing of it.
+    """
 
     text: str
     edits: tuple[dict[str, Any], ...]
     typed: str
+    printed: str = ""
 
 
 def table(name: str) -> dict[CheckId, tuple[Act, ...]]:
@@ -87,12 +91,12 @@ def commands(check: CheckId, act: Act, finding: Finding | None, names: Names) ->
     known = ways(check)
     assert way in known or any(way.id in step.text for item in known for step in item.steps), f"{check}: {way.id} is no way"
     for number in act.steps or [number for number, step in enumerate(way.steps, 1) if step.run]:
-        text = filled(way.steps[number - 1].run, finding, names)
+        text = printed = filled(way.steps[number - 1].run, finding, names)
         for word, value in act.known.items():
             text = text.replace(f"<{word}>", _put(value, words))
         assert text, (act, number)
         assert not re.search(r"<[a-z-]+>", text), text
-        yield Command(text, tuple(edits), typed)
+        yield Command(text, tuple(edits), typed, printed)
 
 
 def _words(finding: Finding | None) -> dict[str, str]:

@@ -15,8 +15,8 @@ import pytest
 
 from tests.changes.test_protocol import person
 from tests.demo.client import Client
+from tests.program.hands import Hands, own_settings, ran
 from tests.program.terminal import Program
-from tests.program.test_incident import BYTES, own_settings, ran
 from ztui.demo.server import DemoThread
 
 PATHS: Final = (
@@ -76,44 +76,6 @@ def young() -> Iterator[DemoThread]:
     """A cluster on which nothing was done yet."""
     with DemoThread(scenario="fresh", seed=7, churn=False) as found:
         yield found
-
-
-class Hands:
-    """Presses keys that the screen shows, and nothing else."""
-
-    def __init__(self, ztui: Program) -> None:
-        self.ztui, self.count = ztui, 0
-
-    def press(self, key: str, about: str = "", *, shown: str | None = None) -> None:
-        """Press a key once the screen names it with what it does."""
-        wanted = f"{key} {about}" if shown is None else shown
-        self.ztui.until(lambda: wanted in "\n".join(self.ztui.screen.display))
-        self.ztui.quiet(0.5)  # a question stands a moment before an answer counts
-        self._send({"Space": " ", **BYTES}.get(key, key))
-
-    def words(self, text: str) -> None:
-        """Type what a line on the screen takes."""
-        for letter in text:
-            self._send(letter)
-            self.ztui.quiet(0.06)
-
-    def consent(self) -> None:
-        """Agree: by the key, or by the word that the screen asks for."""
-        self.press("a", "apply")
-        asked = re.compile(r'type "([^"]+)" to apply|press (y) to apply')
-        self.ztui.until(lambda: asked.search(self.ztui.text) is not None)
-        self.ztui.quiet(0.6)
-        found = asked.search(self.ztui.text)
-        assert found is not None
-        word = found[1] or found[2]
-        for at, letter in enumerate(word):  # as a person: the next one once this one is there
-            self.words(letter)
-            if at + 1 < len(word):
-                self.ztui.until(f"{word[: at + 1]}▏")
-
-    def _send(self, key: str) -> None:
-        self.ztui.press(key)
-        self.count += 1
 
 
 def taken(hands: Hands, stop: Stop) -> None:

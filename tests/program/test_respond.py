@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.demo.client import Client
-from tests.program.test_incident import own_settings, ran
+from tests.program.hands import own_settings, ran
 from tests.recipes.test_respond import PIPELINE, RUNS
 from ztui.demo.server import DemoThread
 
