@@ -60,8 +60,8 @@ def storm(folder: Path, kubeconfig: str, cluster: DemoThread, seed: int, count: 
         assert writes(cluster) == [], f"seed {seed}"
 
 
-def test_R28_ten_thousand_events_change_nothing(tmp_path: Path, kubeconfig: str, cluster: DemoThread) -> None:
-    storm(tmp_path, kubeconfig, cluster, 28, 10_000)
+def test_R28_twenty_thousand_events_change_nothing(tmp_path: Path, kubeconfig: str, cluster: DemoThread) -> None:
+    storm(tmp_path, kubeconfig, cluster, 28, 20_000)
 
 
 @pytest.mark.soak
