@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 
 import msgspec
@@ -36,14 +37,21 @@ def test_an_endless_check_is_stopped_and_the_others_are_judged(monkeypatch: pyte
     assert board.verdicts[NAMESPACES.id].status is alone is not Status.ERROR
 
 
-def test_a_judge_whose_thread_has_ended_is_not_watched_any_more() -> None:
-    watch = _Watch()
-    thread = threading.Thread(target=watch.__enter__)
-    thread.start()
-    thread.join()
-    assert watch._spent_s() == watch._spent_s() == 0.0
+def test_a_judge_whose_thread_has_ended_is_not_watched_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    watch, asked = _Watch(), threading.Event()
+
+    def ended(_: int) -> float:
+        asked.set()
+        raise OSError(22, "Invalid argument")
+
+    with watch:
+        monkeypatch.setattr(time, "clock_gettime", ended)
+        watch.start()
+        assert asked.wait(20)
+        assert watch._spent_s() == 0.0
+        assert watch._thread is not None
+        assert watch._thread.is_alive()
     watch.close()
-    assert watch._thread is not None
     watch._thread.join()
 
 
