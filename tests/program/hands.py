@@ -12,6 +12,10 @@ from typing import Final
 from tests.program.terminal import Program, environment
 from ztui.demo.server import DemoThread
 
+EARLY_S: Final = 5.0
+"""How long a key that may have come too early is waited for before it is pressed again."""
+HAND_S: Final = 0.06
+"""Between two letters: who is much faster is not typing."""
 _BYTES: Final = {"Enter": "\r", "Down": "\x1b[B", "Esc": "\x1b", "Space": " ", "Home": "\x1b[H"}
 
 
@@ -33,21 +37,40 @@ class Hands:
         """Type what a line on the screen takes."""
         for letter in text:
             self._send(letter)
-            self.ztui.quiet(0.06)
+            self.ztui.quiet(HAND_S)
+
+    def answer(self, text: str) -> None:
+        """Type what a question takes; one that has not stood for a moment takes nothing yet."""
+        self.ztui.insist(text[0], f"{text[0]}▏", EARLY_S)
+        self.ztui.quiet(HAND_S)
+        self.count += 1
+        self.words(text[1:])
+        self.ztui.until(f"{text}▏")
+
+    def go_on(self) -> None:
+        """Enter behind an answer, or for what is proposed."""
+        asked = self.ztui.lines[-2]
+        self.ztui.insist("\r", lambda: self.ztui.lines[-2] != asked, EARLY_S)
+        self.count += 1
 
     def consent(self) -> str:
         """Agree: by the key, or by the word that the screen asks for, with a reason where it asks why; what was typed."""
         self.press("a", "apply")
         found = self._asked(r'type "([^"]+)" to apply|press (y) to apply|why \(kept in the journal')
         if found[0].startswith("why"):
-            self.words("as the guide says")
-            self.press("Enter", "go on")
+            self.answer("as the guide says")
+            self.go_on()
             found = self._asked(r'type "([^"]+)" to apply|press (y) to apply')
         word = found[1] or found[2]
-        for at, letter in enumerate(word):  # as a person: the next one once this one is there
+        if word == "y":
+            self.ztui.insist("y", lambda: "press y to apply" not in self.ztui.text, EARLY_S)
+            self.count += 1
+            return word
+        self.answer(word[0])
+        for at, letter in enumerate(word[1:], 2):  # as a person: the next one once this one is there
             self.words(letter)
-            if at + 1 < len(word):
-                self.ztui.until(f"{word[: at + 1]}▏")
+            if at < len(word):
+                self.ztui.until(f"{word[:at]}▏")
         return word
 
     def _asked(self, what: str) -> re.Match[str]:

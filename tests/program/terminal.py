@@ -125,10 +125,10 @@ class Program:
         """Type."""
         os.write(self.master, keys.encode() if isinstance(keys, str) else keys)
 
-    def insist(self, keys: str, what: str | Callable[[], bool]) -> None:
+    def insist(self, keys: str, what: str | Callable[[], bool], patience_s: float = 0.5) -> None:
         """Type again, less and less often, until the screen shows it: an answer that comes too early does not count."""
         holds = what if callable(what) else lambda: what in self.text
-        ends, patience = time.monotonic() + PATIENCE_S, 0.5
+        ends, patience = time.monotonic() + PATIENCE_S, patience_s
         while not holds():
             assert self.process.poll() is None, f"ended: {self.process.poll()}\n{bytes(self.raw[-1000:])!r}\n{self.text}"
             assert time.monotonic() < ends, f"never: {what}\n{self.text}"

@@ -26,6 +26,9 @@ from ztui.guide.route import open_findings
 from ztui.recipes.base import recipes_for
 
 BRISK_S: Final = 0.15
+GUIDE: Final = "skip, or back"
+LIST: Final = "Enter fix this one"
+"""What only their footers say."""
 READ_S: Final = 0.5
 """Longer than a question has to stand before an answer counts."""
 
@@ -77,23 +80,23 @@ class Operator:
         """From the guide through the dialog to the proof, and back."""
         ztui, hands = self.ztui, self.hands
         hands.press("f", "fix")
-        ztui.until(lambda: re.search(r"Esc (leave|go back|back)", ztui.screen.display[-1]) is not None)
-        if "fix this one" in ztui.lines[-1]:
+        ztui.until(self._is_open)
+        if LIST in ztui.lines[-1]:
             if change.of:
                 hands.press("/", "filter")
                 hands.words(f"{change.of}\r")
             for _ in range(change.marked):
                 hands.press("Space", "mark")
             hands.press("f", "fix the marked") if change.marked else hands.press("Enter", "fix this one")
-        ztui.quiet(BRISK_S)
+            ztui.until(lambda: self._is_open() and LIST not in ztui.lines[-1])
         if found := re.findall(rf"(\d) {change.recipe}\b", ztui.lines[-1]):
             hands.press(found[0], change.recipe)
         for answer in change.answers:
             ztui.until("Enter go on")
             ztui.quiet(READ_S)
-            hands.words(answer)
-            hands.press("Enter", "go on")
-            ztui.quiet(BRISK_S)
+            if answer:
+                hands.answer(answer)
+            hands.go_on()
         ztui.until("a apply")
         worse = re.findall(r"^ But +(\S+)|^ {10}(\S+)(?= .*more finding)", ztui.text, re.M)
         self.surprises += [f"{change.recipe} {change.of}: {a or b}" for a, b in worse if (a or b) not in change.but]
@@ -102,11 +105,20 @@ class Operator:
         self.back()
 
     def back(self) -> None:
-        """To the guide."""
-        while "skip, or back" not in (last := self.ztui.lines[-1]):
-            self.hands.press("Esc", shown="Esc ")
-            self.ztui.until(lambda last=last: self.ztui.lines[-1] not in {last, ""})  # type: ignore[misc]  # the loop's value
-            self.ztui.quiet(BRISK_S)
+        """To the guide, from a dialog, its list or a step."""
+        ztui = self.ztui
+        self.hands.press("Esc", shown="Esc ")
+        ztui.until(lambda: any(words in ztui.lines[-1] for words in (GUIDE, LIST)))
+        if "clear filter" in ztui.lines[-1]:
+            self.hands.press("Esc", "clear filter")
+            ztui.until(lambda: LIST in ztui.lines[-1] and "clear filter" not in ztui.lines[-1])
+        if LIST in ztui.lines[-1]:
+            self.hands.press("Esc", "back")
+        ztui.until(lambda: GUIDE in ztui.lines[-1])
+
+    def _is_open(self) -> bool:
+        """Whether a list or a dialog stands there in full: its last key is the way back."""
+        return re.search(r"Esc (leave|go back|back)|Enter go on", self.ztui.lines[-1]) is not None
 
     def reads(self) -> None:
         """Opens the step."""

@@ -283,10 +283,14 @@ def standing(shown: Preview) -> Preview:
     return msgspec.structs.replace(shown, plan=msgspec.structs.replace(plan, stops=(*plan.stops, stop)))
 
 
+_UNPRINTED: Final = frozenset({"delete", "status"})
+"""What the print of an object does not show."""
+
+
 def _is_idle(step: Step) -> bool:
     """What an apply leaves out goes away, too: only the server knows what it would make."""
     live, made = step.live, step.dry.live if step.dry is not None else None
-    return live is not None and made is not None and step.write.verb != "delete" and live.print == made.print
+    return live is not None and made is not None and step.write.verb not in _UNPRINTED and live.print == made.print
 
 
 def _alike(found: Any, wanted: Any) -> bool:
