@@ -13,6 +13,7 @@ from typing import Final
 
 from textual._xterm_parser import XTermParser  # the driver's own parser; there is no public name for it
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Size
 
 from screens.paint import Shown
 from screens.terminal import PasteGuard, leave
@@ -33,6 +34,11 @@ class SturdyDriver(LinuxDriver):
     def shown(self) -> Shown:
         """What the terminal shows."""
         return Shown()
+
+    @property
+    def real_size(self) -> Size:
+        """The size of the terminal, whatever was told of it."""
+        return Size(*self._get_terminal_size())
 
     def write(self, data: str) -> None:
         """Queue for the terminal; a terminal that does not keep up loses frames, not the program its loop.
