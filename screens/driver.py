@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import selectors
+import signal
 import time
 from codecs import getincrementaldecoder
 from functools import cached_property
@@ -13,6 +14,7 @@ from typing import Final
 
 from textual._xterm_parser import XTermParser  # the driver's own parser; there is no public name for it
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
 from textual.geometry import Size
 
 from screens.paint import Shown
@@ -34,11 +36,6 @@ class SturdyDriver(LinuxDriver):
     def shown(self) -> Shown:
         """What the terminal shows."""
         return Shown()
-
-    @property
-    def real_size(self) -> Size:
-        """The size of the terminal, whatever was told of it."""
-        return Size(*self._get_terminal_size())
 
     def write(self, data: str) -> None:
         """Queue for the terminal; a terminal that does not keep up loses frames, not the program its loop.
@@ -62,6 +59,8 @@ class SturdyDriver(LinuxDriver):
         self._leaving = self._catching = False
         self.shown.forget()
         super().start_application_mode()  # type: ignore[no-untyped-call]  # the framework's own has no annotation
+        # Its own handler may be interrupted by the next signal, and then the older size is told last; the loop calls in turn.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._resized)
 
     def stop_application_mode(self) -> None:
         """Give the terminal back as it was."""
@@ -87,6 +86,11 @@ class SturdyDriver(LinuxDriver):
                     self.process_message(event)
         finally:
             selector.close()
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(Resize(size, size))
 
     def _hung_up(self) -> None:
         """The terminal is gone: nobody can see or stop us, so we go too."""

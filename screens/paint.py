@@ -18,17 +18,12 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate  # what the app hands to its driver; not public
 from textual.app import App
-from textual.events import Resize
 from textual.geometry import Size
 from textual.screen import Screen
 from textual.strip import Strip
-from textual.timer import Timer
 
 GAP: Final = 8
 """Cells that stay between two that change: to write them again costs no more than to move the cursor over them."""
-
-SETTLE_S: Final = 0.2
-"""How long no other size is told before the terminal itself is asked."""
 
 Piece = tuple[int, int, Strip]
 """Line, column, and what stands there."""
@@ -95,23 +90,6 @@ class ThriftyApp(App[int]):
         """What the terminal shows."""
         found = getattr(self._driver, "shown", None)
         return found if isinstance(found, Shown) else None
-
-    _settling: Timer | None = None
-
-    def on_resize(self) -> None:
-        """Ask the terminal itself once its size stays.
-
-        The handler of one signal may be interrupted by that of the next: the older size is then the last that is told.
-        """
-        if self._settling is not None:
-            self._settling.stop()
-        self._settling = self.set_timer(SETTLE_S, self._settled)
-
-    def _settled(self) -> None:
-        self._settling = None
-        found = getattr(self._driver, "real_size", None)
-        if isinstance(found, Size) and found != self.size:
-            self.post_message(Resize(found, found))
 
     def action_repaint(self) -> None:
         """Paint everything anew: somebody else has written over the terminal."""
