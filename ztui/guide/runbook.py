@@ -64,13 +64,10 @@ def stop_lines(board: Board, cards: Cards, stop: Stop, names: Names) -> Iterator
     step = next_step(found[0]) if found else ""
     if step:
         yield f"In short: {step}"
-    for number, way in enumerate(stop.procedures, 1):
+    for number, (title, way) in enumerate(_ways(stop), 1):
         yield ""
-        yield f"Choice {number}: {way.title} ({_terms(way)})" if len(stop.procedures) > 1 else f"{way.title} ({_terms(way)})"
-        yield from _steps(way, way.subject(found), names)
-    for way in named(stop.procedures):
-        yield ""
-        yield f"{way.id}: {way.title} ({_terms(way)})"
+        choice = f"Choice {number}: " if 1 < len(stop.procedures) >= number else ""
+        yield f"{choice}{title} ({_terms(way)})"
         yield from _steps(way, way.subject(found), names)
     yield ""
     yield f"Proof: {stop.check} turns green by itself; by hand: {by_hand(card, found[0] if found else None) or 'ztui check'}"
@@ -94,9 +91,7 @@ def as_markdown(board: Board, cards: Cards, stops: list[Stop], to: int, names: N
         found = open_findings(board, stop.check)
         lines += [f"- {unmarked(mark_name(str(finding.on)))}: {unmarked(sentence(finding))}" for finding in found[:SHOWN]]
         lines += [f"- and {len(found) - SHOWN} more"] if len(found) > SHOWN else []
-        others = named(stop.procedures)
-        for way in (*stop.procedures, *others):
-            title = f"{way.id}: {way.title}" if way in others else way.title
+        for title, way in _ways(stop):
             lines += ["", f"**{title}** ({_terms(way)})", ""]
             for number, step in enumerate(way.steps, 1):
                 lines.append(f"{number}. {unmarked(step.text)}")
@@ -125,8 +120,7 @@ def as_html(board: Board, cards: Cards, stops: list[Stop], to: int, names: Names
         parts += [
             f"<h2>{at}. {escape(stop.title)} <small>{stop.check}</small></h2>",
             f"<p>{escape(card.part('Why'))}</p><ul>{items}{more}</ul>",
-            *(_way_html(way, way.subject(found), names) for way in stop.procedures),
-            *(_way_html(way, way.subject(found), names, f"{way.id}: ") for way in named(stop.procedures)),
+            *(_way_html(title, way, way.subject(found), names) for title, way in _ways(stop)),
             f"<p class=dim>Proof: {stop.check} passes; by hand: <code>{escape(proof)}</code></p>",
         ]
     return "".join([*parts, "</body></html>\n"])
@@ -136,12 +130,18 @@ def _cost(stop: Stop) -> str:
     return effort(stop.minutes) + (", closes its row" if stop.closes else "")
 
 
-def _way_html(way: Procedure, finding: Finding | None, names: Names, called: str = "") -> str:
+def _ways(stop: Stop) -> Iterator[tuple[str, Procedure]]:
+    """The choices by their titles, and below them what they send to, by its id too."""
+    yield from ((way.title, way) for way in stop.procedures)
+    yield from ((f"{way.id}: {way.title}", way) for way in named(stop.procedures))
+
+
+def _way_html(title: str, way: Procedure, finding: Finding | None, names: Names) -> str:
     steps = "".join(
         f"<li>{escape(step.text)}{f'<pre>{escape(filled(step.run, finding, names))}</pre>' if step.run else ''}</li>"
         for step in way.steps
     )
-    return f"<h3>{called}{escape(way.title)} <small>{escape(_terms(way))}</small></h3><ol>{steps}</ol>"
+    return f"<h3>{escape(title)} <small>{escape(_terms(way))}</small></h3><ol>{steps}</ol>"
 
 
 def _steps(way: Procedure, finding: Finding | None, names: Names) -> Iterator[str]:
