@@ -366,9 +366,7 @@ async def test_what_one_change_mends_for_several_is_done_once(tmp_path: Path) ->
             await pilot.press(*"team-shop", "enter")
             await until(pilot, lambda: "Diff" in shown(app))
             assert "change Namespace: shop" in shown(app)
-            await pilot.press("a")
-            await pilot.pause()
-            await typed(pilot, clock, "y")
+            await agreed(pilot, clock, "y")
             await until(pilot, lambda: "verified: done, and proved" in shown(app))
             assert len(writes(young)) == 1
             assert app.frame.board is not None

@@ -32,6 +32,7 @@ from ztui.recipes.base import (
     refused,
     remove,
 )
+from ztui.recipes.netpol import DENY
 from ztui.recipes.rbac import AUTOUPDATE
 from ztui.view import View
 
@@ -150,7 +151,7 @@ def _policies() -> list[Body]:
         "ztui-allow-monitoring": {"namespaceSelector": {"matchLabels": monitoring}},
     }
     everything: Body = {"podSelector": {}, "policyTypes": ["Ingress"]}
-    specs: dict[str, Body] = {"ztui-default-deny": everything}
+    specs: dict[str, Body] = {DENY: everything}
     specs |= {name: {**everything, "ingress": [{"from": [peer]}]} for name, peer in peers.items()}
     return [_inside("networking.k8s.io/v1", "NetworkPolicy", name, spec) for name, spec in specs.items()]
 
