@@ -30,7 +30,7 @@ from ztui.kinds.workload import Namespace
 from ztui.limits import Limits
 from ztui.settings import Settings
 from ztui.store import Drop, Event, Hole, Put, Store, Whole
-from ztui.view import EVERYWHERE, LOADING, Gap, State, View, Why
+from ztui.view import Gap, State, View, Why
 
 if TYPE_CHECKING:
     from ztui.changes.change import Change
@@ -182,9 +182,8 @@ class Core:
         watching = asyncio.ensure_future(look())
         try:
             if not await within(self._clock, wait_s, done):
-                for kind in self._kinds:
-                    if self._store.state.gap(kind) == LOADING:
-                        self._store.apply(Hole(kind, Gap(Why.TIMEOUT, f"not read within {wait_s:g} s")))
+                for kind, scope in self._store.state.loading(self._kinds):
+                    self._store.apply(Hole(kind, Gap(Why.TIMEOUT, f"not read within {wait_s:g} s"), scope))
             await self._open_records()
             await self._tick()
             await self._sweep(now=True)
@@ -521,7 +520,7 @@ class Core:
 
     def _publish(self, state: State | None = None, board: Board | None = None) -> None:
         found = state or self.frame.state
-        loading = sum(found.gaps.get((kind, EVERYWHERE), LOADING) == LOADING for kind in self._kinds)
+        loading = len({kind for kind, _ in found.loading(self._kinds)})
         self.frame = Frame(
             found,
             board or self.frame.board,

@@ -7,7 +7,7 @@ re-judges only what depends on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -88,6 +88,12 @@ class State(msgspec.Struct, frozen=True):
         if namespace != EVERYWHERE:
             return self.gaps.get((kind, namespace), whole)
         return self.gaps.get((kind, SOMEWHERE)) if whole is None else whole
+
+    def loading(self, kinds: Iterable[type[Kind]]) -> set[tuple[type[Kind], str]]:
+        """What of these kinds nobody has read yet, and where: everywhere, or in a namespace of those that are read one by one."""
+        wanted = frozenset(kinds)
+        unknown = {(kind, EVERYWHERE) for kind in wanted if (kind, EVERYWHERE) not in self.gaps}
+        return unknown | {at for at, gap in self.gaps.items() if gap == LOADING and at[0] in wanted}
 
     def count(self, kind: type[Kind]) -> int:
         """How many objects of the kind are held."""

@@ -151,7 +151,7 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig(folder: Path, *, seed: int = 0) -> AsyncIterator[Rig]:
+async def rig(folder: Path, *, seed: int = 0, user: str = USER) -> AsyncIterator[Rig]:
     """Start server, proxy and client; stop them all at the end."""
     made = Rig(seed)
     app = App(made.cluster, "http://127.0.0.1", made.record)
@@ -160,7 +160,7 @@ async def rig(folder: Path, *, seed: int = 0) -> AsyncIterator[Rig]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
         async with fault_proxy(runner.addresses[0][1]) as made.proxy:
-            made.http = Http(find_target(Settings(kubeconfig=str(_login(made, folder))), {}), made.clock)
+            made.http = Http(find_target(Settings(kubeconfig=str(_login(made, folder, user))), {}), made.clock)
             try:
                 yield made
             finally:
@@ -195,7 +195,7 @@ def versions_seen(events: Iterable[Event], kind: type[Kind] = ConfigMap) -> dict
     return found
 
 
-def _login(made: Rig, folder: Path) -> Path:
+def _login(made: Rig, folder: Path, user: str) -> Path:
     """A kubeconfig for the proxy's port."""
     path = folder / "rig-kubeconfig"
     content = {
@@ -203,7 +203,7 @@ def _login(made: Rig, folder: Path) -> Path:
         "kind": "Config",
         "current-context": "rig",
         "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{made.proxy.port}"}}],
-        "users": [{"name": "u", "user": {"token": made.cluster.identities.token(USER)}}],
+        "users": [{"name": "u", "user": {"token": made.cluster.identities.token(user)}}],
         "contexts": [{"name": "rig", "context": {"cluster": "c", "user": "u"}}],
     }
     path.touch(mode=0o600)

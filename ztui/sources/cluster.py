@@ -28,8 +28,9 @@ from ztui.sources.kube import KubeApi
 from ztui.sources.pulse import BEAT_S, CUT_S, LOOK_S, STALE_S, Pulse
 from ztui.sources.reflector import ASK_AGAIN_S, POLL_S, Feed, Reflector, gap_of
 from ztui.sources.session import Login, who_am_i
+from ztui.sources.visible import Visible
 from ztui.store import Broken, Drop, Event, Hole, Lost, Put, Whole
-from ztui.view import EVERYWHERE, Gap, Why
+from ztui.view import EVERYWHERE, LOADING, Gap, Why
 
 REDISCOVER_S: Final = 300.0
 """How often discovery is repeated where nothing tells that it changed; more often where CRDs cannot be watched."""
@@ -72,7 +73,6 @@ class Cluster:
         )
         self._out = emit
         self._clock = clock
-        self._namespaces = tuple(namespaces)
         self._served: Served | None = None
         self._news = asyncio.Event()
         self._retry = asyncio.Event()
@@ -82,7 +82,7 @@ class Cluster:
         self._reflectors: dict[tuple[type[Kind], str], Reflector] = {}
         self._notes: dict[type[Kind], Progress] = {}
         self._lost: set[type[Kind]] = set()
-        self._visible: list[str] | None = None
+        self._visible = Visible(self.api, lambda: self._served, clock, namespaces)
 
     async def run(self) -> None:
         """Connect and follow until cancelled."""
@@ -216,41 +216,55 @@ class Cluster:
         return await reflector.run()
 
     async def _fall_back(self, kind: type[Kind], where: Resource, gap: Gap) -> None:
-        """A cluster-wide list was refused: follow the namespaces that are known, until the list is allowed."""
-        names = []
-        if gap.why is Why.FORBIDDEN and not kind.ONLY_IN and (kind.NAMESPACED or kind is Namespace):
-            names = await self._candidates()
-        parts = [asyncio.ensure_future(self._part(kind, where, name)) for name in names]
+        """A cluster-wide list was refused: follow the namespaces that are known, until the list is allowed.
+
+        What was held is forgotten at once. Until the namespaces are known, and then until each was read, the kind is loading:
+        who waits for everything must not take the refusal for all of the answer.
+        """
+        in_parts = gap.why is Why.FORBIDDEN and not kind.ONLY_IN and (kind.NAMESPACED or kind is Namespace)
+        parts: dict[str, asyncio.Task[None]] = {}
         try:
+            if in_parts:
+                self._out(Hole(kind, LOADING, forget=True))
+                self._begin(kind, where, parts, await self._visible.names())
+            self._out(Hole(kind, gap, forget=True))
             while True:
                 await self._clock.sleep(ASK_AGAIN_S)
                 with contextlib.suppress(ZtuiError):
                     await self.api.page(kind, where, namespace=kind.ONLY_IN or None, limit=1)
                     return
+                if in_parts:
+                    names = await self._visible.names()
+                    self._begin(kind, where, parts, names)
+                    await self._end(kind, parts, parts.keys() - set(names), gap)
         finally:
-            for task in parts:
-                task.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
-            for name in names:
-                self._reflectors.pop((kind, name), None)
+            await self._end(kind, parts, set(parts))
+
+    def _begin(self, kind: type[Kind], where: Resource, parts: dict[str, asyncio.Task[None]], names: Iterable[str]) -> None:
+        """Follow a kind in these namespaces too."""
+        for name in names:
+            if name not in parts:
+                self._out(Hole(kind, LOADING, name))
+                parts[name] = asyncio.ensure_future(self._part(kind, where, name))
+
+    async def _end(self, kind: type[Kind], parts: dict[str, asyncio.Task[None]], names: set[str], gap: Gap | None = None) -> None:
+        """Follow a kind in these namespaces no more. Where they cannot be seen any longer (a gap), what was held is forgotten."""
+        ended = [parts.pop(name) for name in names]
+        for task in ended:
+            task.cancel()
+        await asyncio.gather(*ended, return_exceptions=True)
+        for name in names:
+            self._reflectors.pop((kind, name), None)
+            if gap is not None:
+                self._out(Drop(kind, CLUSTER, name) if kind is Namespace else Hole(kind, gap, name, forget=True))
 
     async def _part(self, kind: type[Kind], where: Resource, namespace: str) -> None:
         if kind is Namespace:
             await self._poll_one(kind, where, namespace)
         while True:
-            await self._reflect(kind, where, namespace)
+            gap = await self._reflect(kind, where, namespace)
+            self._out(Hole(kind, gap, namespace, forget=True))
             await self._clock.sleep(ASK_AGAIN_S)
-
-    async def _candidates(self) -> list[str]:
-        """The namespaces that this user can see: those named to us, and the projects that OpenShift lists for everyone."""
-        if self._visible is None:
-            found = dict.fromkeys(self._namespaces)
-            if self._served and ("project.openshift.io", "v1", "projects") in self._served.resources:
-                with contextlib.suppress(ZtuiError):
-                    names = await self.api.names(Resource("/apis/project.openshift.io/v1", "projects", namespaced=False))
-                    found.update(dict.fromkeys(names))
-            self._visible = list(found)
-        return self._visible
 
     async def _poll(self, kind: type[Kind], where: Resource, note: Progress, at: tuple[str, str]) -> None:
         """Read one named object now and then: the right to it says nothing about the rest of its resource."""
@@ -282,7 +296,7 @@ class Cluster:
         return Put(obj)
 
     async def _poll_one(self, kind: type[Kind], where: Resource, name: str) -> None:
-        """Keep one cluster-scoped object of a kind that may not be listed."""
+        """Keep one namespace, where they may not be listed."""
         while True:
             try:
                 obj = await self.api.get(kind, where, None, name)
@@ -291,6 +305,7 @@ class Cluster:
                 self._out(Drop(kind, CLUSTER, name))
             except ZtuiError:
                 pass  # What was read stays until the heartbeat says that it is lost.
+            self._out(Whole(kind, frozenset(), name))  # it was looked for, whatever came of it
             await self._clock.sleep(ASK_AGAIN_S)
 
     def _emit(self, event: Event) -> None:

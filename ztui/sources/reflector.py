@@ -95,16 +95,17 @@ class Reflector:
         self._cut.set()
 
     async def run(self) -> Gap:
-        """Follow the kind until cancelled, or until it is gone from the server or forbidden: returns the hole that it left.
+        """Follow the kind until cancelled, or until it is gone from the server or forbidden: returns that gap, and tells nobody.
 
-        Whoever started it decides what comes next (other versions, single namespaces, another try later).
+        Whoever started it decides what comes next (other versions, single namespaces, another try later), and tells both at once.
         """
         while True:
             try:
                 await self._round()
             except (ForbiddenError, AbsentError) as error:
-                self._hole(error)
-                return gap_of(error)
+                gap = gap_of(error)
+                self.progress.state, self.progress.note = "blocked", str(gap)
+                return gap
             except GoneError:
                 await self._resync()
             except ConnectError as error:
@@ -328,7 +329,7 @@ class Reflector:
         """
         gap = gap_of(error)
         self._failures += 1
-        if gap.why is Why.FORBIDDEN or gap.why is Why.ABSENT:
+        if gap.why is Why.FORBIDDEN:  # a login that is over
             self._emit(Hole(self.kind, gap, self._scope, forget=True))
             self.progress.state, self.progress.note = "blocked", str(gap)
         elif not self.progress.lists:
