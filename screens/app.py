@@ -40,6 +40,7 @@ from ztui.errors import ZtuiError
 from ztui.explain import explanation
 from ztui.frame import Frame
 from ztui.kinds.base import Ref
+from ztui.kinds.measured import HourTraffic
 from ztui.kinds.workload import Namespace
 from ztui.panes.base import Line, cell, prose
 from ztui.settings import ContextSettings, Settings
@@ -236,7 +237,8 @@ class ZtuiApp(ThriftyApp):
         from ztui.recipes.base import kinds_used  # noqa: PLC0415  the same
 
         folder = records_folder(self.settings, os.environ)
-        core = self.core = Core(self.settings, self._find, clock=self.clock, state=folder, also=kinds_used(), triage=True)
+        also = kinds_used() | {HourTraffic}
+        core = self.core = Core(self.settings, self._find, clock=self.clock, state=folder, also=also, triage=True)
         try:
             async with core.open():
                 async for frame in core.frames():

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from screens.app import ZtuiApp
 
 WIDE = 104
+VERY_WIDE = 160
 """Columns from which a screen uses its wide form."""
 
 Place = tuple[Callable[..., "FrameScreen"], tuple[Hashable, ...]]

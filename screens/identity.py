@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
-from screens.base import WIDE
+from screens.base import VERY_WIDE, WIDE
 from screens.lines import LIST_KEYS, Once
 from screens.live import Question
 from screens.page import PageScreen
@@ -20,7 +20,6 @@ from ztui.panes.people import TITLES as PEOPLE_TITLES
 from ztui.panes.people import UsersPane, people_lines, person_page, users_pane
 from ztui.panes.workloads import COLUMNS, all_rows, rows
 
-VERY_WIDE: Final = 160
 _WIDTHS: Final = {"token": 12, "certificate": 9, "mtls": 11, "node": 14, "risk": 14}
 _WIDE: Final = {
     "account": WIDE,

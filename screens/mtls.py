@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from screens.base import WIDE
+from screens.base import VERY_WIDE, WIDE
 from screens.lines import LIST_KEYS, ListScreen, Once
 from screens.live import Question
 from screens.page import PageScreen
@@ -30,7 +30,8 @@ class MtlsScreen(FaultsOnly, ListScreen):
         Column(TITLES[4], flex=3, least=14, wide=WIDE),
         Column(TITLES[5], 14, name="seen"),
         Column(TITLES[6], flex=3, least=14, name="plaintext", wide=WIDE),
-        Column(TITLES[7], flex=3, least=10, name="callers", wide=WIDE),
+        Column(TITLES[7], 24, name="by hour", wide=VERY_WIDE),
+        Column(TITLES[8], flex=2, least=10, name="callers", wide=WIDE),
     )
     GROUPED_BY = ("namespace", "node")
     KEYS: ClassVar[Sequence[tuple[str, str]]] = (

@@ -113,7 +113,7 @@ def _simple(char: str) -> str:
 
 _ASCII: Final = {
     **{GLYPHS[status]: glyph for status, glyph in ASCII_GLYPHS.items()},
-    **dict(zip("▸▾●·…–—±░▁▂▃▄▅▆▇→←↑↓≠×§“”’≤≥│─", ">v*..--~..:-=+*%" + '><^v!xS""\'<>|-', strict=True)),
+    **dict(zip("▸▾●·…–—±░▁▂▃▄▅▆▇→←↑↓≠×§“”’≤≥│─", ">v*..--~._:-=+*%" + '><^v!xS""\'<>|-', strict=True)),
 }
 
 

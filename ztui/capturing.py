@@ -14,7 +14,7 @@ from ztui.changes.ledger import touched
 from ztui.clock import SystemClock
 from ztui.core import Core
 from ztui.engines.blast import NoSuchCentreError
-from ztui.engines.plaintext import SEEN_CALLS
+from ztui.engines.plaintext import COUNTED_CALLS
 from ztui.errors import SettingsError
 from ztui.evidence.capture import Captured, Wanted
 from ztui.evidence.reading import Bundle, page_of, read_bundle
@@ -79,7 +79,7 @@ def lines_of(bundle: Bundle) -> list[str]:
 
 
 async def _captured(target: str, output: str | None, settings: Settings, find: Finder) -> str:
-    core = Core(settings, find, also=frozenset(SEEN_CALLS), state=records_folder(settings, os.environ))
+    core = Core(settings, find, also=frozenset(COUNTED_CALLS), state=records_folder(settings, os.environ))
     async with core.open():
         frame = await core.settled(settings.wait_s)
         problem = frame.problem or (frame.health.problem if frame.health else None)

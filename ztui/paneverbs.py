@@ -89,9 +89,9 @@ def ladder(found: argparse.Namespace, settings: Settings) -> int:
 def blast(found: argparse.Namespace, settings: Settings) -> int:
     """Print everything that one workload, account, node or user can touch, and what can touch it."""
     from ztui.capturing import blast as run  # noqa: PLC0415  only this verb needs it
-    from ztui.engines.plaintext import SEEN_CALLS  # noqa: PLC0415  the same
+    from ztui.engines.plaintext import COUNTED_CALLS  # noqa: PLC0415  the same
 
-    frame = assess(found, settings, catalogue(), frozenset(SEEN_CALLS))
+    frame = assess(found, settings, catalogue(), frozenset(COUNTED_CALLS))
     if not is_judged(frame):
         return not_assessed(frame)
     text, complete = run(frame, found.target, settings, found.output)
@@ -127,9 +127,9 @@ def identity(found: argparse.Namespace, settings: Settings) -> int:
 def mtls(found: argparse.Namespace, settings: Settings) -> int:
     """Print what each port accepts, or everything about the ports of one workload."""
     from ztui import answers  # noqa: PLC0415  only this verb needs it
-    from ztui.engines.plaintext import SEEN_CALLS  # noqa: PLC0415  the same
+    from ztui.engines.plaintext import COUNTED_CALLS  # noqa: PLC0415  the same
 
-    return _answered(found, settings, answers.mtls, also=frozenset(SEEN_CALLS))
+    return _answered(found, settings, answers.mtls, also=frozenset(COUNTED_CALLS))
 
 
 def _answered(

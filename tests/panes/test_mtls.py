@@ -53,7 +53,7 @@ def rows_of(objects: Iterable[str | Mapping[str, Any]], *, spoiled: str = "", **
 
 def cells(*objects: str | Mapping[str, Any], **how: Any) -> dict[str, tuple[str, str]]:
     (line,) = mtls_lines([row for row in rows_of(objects, **how) if row.unit.name == "api"])
-    names = ("workload", "port", "enrolment", "accepts", "by", "seen", "plaintext", "callers")
+    names = ("workload", "port", "enrolment", "accepts", "by", "seen", "plaintext", "by hour", "callers")
     return {name: (item.text, item.tone) for name, item in zip(names, line.cells, strict=True)}
 
 

@@ -94,6 +94,48 @@ def test_the_day_before_is_not_made_up() -> None:
     assert "; the day before once in plaintext, so fewer now" in told(MESH, IN, SEEN, fewer)
 
 
+def hours(calls: Mapping[int, float], plain: Mapping[int, float], unsaid: Mapping[int, float] | None = None) -> dict[str, Any]:
+    """What was counted, by how many hours ago; all but ``plain`` and ``unsaid`` came over mutual TLS."""
+    rest = {ago: count - plain.get(ago, 0.0) - (unsaid or {}).get(ago, 0.0) for ago, count in calls.items()}
+    counts = {"calls": calls, "mutual": rest, "plain": plain}
+    told = {name: [of.get(23 - at, 0.0) for at in range(24)] for name, of in counts.items()}
+    return {"kind": "HourTraffic", "metadata": {"name": "api", "namespace": "shop"}, **told}
+
+
+ALL = dict.fromkeys(range(24), 9.0)
+
+
+@pytest.mark.parametrize(
+    ("objects", "cell", "says"),
+    [
+        ([], ("?", "unknown"), "when it was called in plaintext is not measured: "),
+        ([hours({}, {})], ("–", "dim"), "nothing called it in the last day, as far as the mesh counts"),
+        ([hours(ALL, {})], ("▁" * 24, "pass"), "it was called in 24 of the last 24 hours, in none of them in plaintext"),
+        ([hours(ALL, {5: 9.0, 4: 4.5, 3: 1.0})], ("▁" * 18 + "█▅▂▁▁▁", "warn"), ", in 3 of them in plaintext, the last time 3 h"),
+        ([hours({1: 5.0}, {1: 5.0})], ("·" * 22 + "█·", "warn"), "in 1 of the last 24 hours, in all of them in plaintext, the"),
+        ([hours(ALL, ALL)], ("█" * 24, "fail"), "in 24 of the last 24 hours, in all of them in plaintext, also in the last one"),
+        ([hours(ALL, {}, {2: 1.0})], ("▁" * 21 + "?▁▁", "unknown"), "in plaintext that is known; of some calls in 1 of them"),
+        ([hours(ALL, {4: 9.0}, {2: 1.0})], ("▁" * 19 + "█▁?▁▁", "warn"), "of some calls in 1 of them the mesh does not say"),
+        ([hours(ALL, {0: 0.4})], ("▁" * 24, "pass"), "in none of them in plaintext"),
+    ],
+)
+def test_plaintext_is_drawn_by_the_hour(objects: list[Any], cell: tuple[str, str], says: str) -> None:
+    assert cells(MESH, IN, *objects)["by hour"] == cell
+    assert says in told(MESH, IN, *objects, column="by hour")
+
+
+def test_hours_are_not_drawn_where_no_mesh_counts_and_named_in_the_document() -> None:
+    assert cells(pod(), hours(ALL, {}))["by hour"] == ("–", "unknown")
+    (seen,) = document(rows_of([pod(), hours(ALL, {})]))
+    assert seen["plaintext_by_hour"] is None
+    (seen,) = document(rows_of([MESH, IN, hours({1: 4.0, 0: 3.0}, {0: 1.0}, {0: 1.0})]))
+    assert seen["plaintext_by_hour"][21:] == [
+        {"calls": 0, "plain": 0, "unsaid": 0},
+        {"calls": 4, "plain": 0, "unsaid": 0},
+        {"calls": 3, "plain": 1, "unsaid": 1},
+    ]
+
+
 def test_hostile_names_are_clean_and_many_callers_are_counted() -> None:
     found = told(MESH, IN, day(count=99, plain=21), *(call(f"old{number}", float(number)) for number in range(1, 7)))
     assert "6 times by payments/old6, 5 times by payments/old5" in found

@@ -19,14 +19,14 @@ from ztui.demo.attack import Attack, Chronicle
 from ztui.demo.server import DemoServer
 from ztui.demo.telemetry import Telemetry
 from ztui.engines.incidents import acted
-from ztui.engines.plaintext import SEEN_CALLS
+from ztui.engines.plaintext import COUNTED_CALLS
 from ztui.errors import ConnectError, ForbiddenError
 from ztui.frame import Frame
 from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
 from ztui.kinds.base import Kind, Malformed, decode_or_malformed
 from ztui.kinds.incident import Act
 from ztui.kinds.logline import BESIDE, LINES
-from ztui.kinds.measured import MeasuredKind, TrafficSecurity
+from ztui.kinds.measured import HourTraffic, MeasuredKind, Sample, TrafficSecurity
 from ztui.kinds.nodereport import NodeReport
 from ztui.kinds.notice import NOTICES
 from ztui.kinds.session import Session, session
@@ -90,14 +90,19 @@ def measured_frame() -> Frame:
     """The same with what the mesh counted of its calls."""
     server = _told("default")
     store, telemetry = _read(server), Telemetry(server.cluster, Chronicle())
-    counted: tuple[type[MeasuredKind], ...] = (TrafficSecurity, *SEEN_CALLS)
+    counted: tuple[type[MeasuredKind], ...] = (TrafficSecurity, *COUNTED_CALLS)
     for kind in counted:
-        asked = ((name, labels, value) for name, query in QUERIES[kind].items() for labels, value in telemetry.series(query))
+        asked = [(name, labels, value) for name, query in QUERIES[kind].items() for labels, value in telemetry.series(query)]
         store.apply(Whole(kind, frozenset()))
-        for item in kind.measured(asked):
+        for item in kind.measured(asked if kind is not HourTraffic else _by_hour(telemetry)):
             store.apply(Put(item))
     store.tick(NOW)
     return _framed(store)
+
+
+def _by_hour(telemetry: Telemetry) -> list[Sample]:
+    found = (one for query in QUERIES[HourTraffic].values() for one in telemetry.hours(query))
+    return [(str(at // 3600), labels, value) for labels, told in found for at, value in told]
 
 
 def attacked_frame() -> Frame:

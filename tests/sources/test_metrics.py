@@ -20,11 +20,11 @@ from tests.worlds import NOW
 from ztui.clock import ManualClock
 from ztui.errors import DataError
 from ztui.kinds.base import Kind
-from ztui.kinds.measured import AlertRouting, DayTraffic, ObservedCall, ScrapeTarget, TrafficSecurity, alert_routing
+from ztui.kinds.measured import AlertRouting, DayTraffic, HourTraffic, ObservedCall, ScrapeTarget, TrafficSecurity, alert_routing
 from ztui.settings import ContextSettings
 from ztui.sources.beside import Beside
 from ztui.sources.http import Http
-from ztui.sources.metrics import SERIES_LIMIT, read_vector
+from ztui.sources.metrics import BY_HOUR_S, SERIES_LIMIT, read_hours, read_vector
 from ztui.sources.side import MISSES
 from ztui.store import Event, Store, Whole
 from ztui.view import LOADING, Gap, State, Why
@@ -135,6 +135,71 @@ async def test_a_day_is_asked_for_with_the_day_before_and_who_has_no_name(tmp_pa
         assert (item.count, item.mutual, item.plain, item.nameless) == (100.0, 90.0, 8.0, 5.0)
         assert (item.before, item.plain_before) == (100.0, 40.0)
         assert len(found.api.seen) == 6
+
+
+def matrix(*series: tuple[dict[str, str], list[tuple[float, str]]]) -> bytes:
+    result = [{"metric": labels, "values": values} for labels, values in series]
+    return json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}}).encode()
+
+
+API = {"destination_workload": "api", "destination_workload_namespace": "shop"}
+MUTUAL, PLAIN = ({**API, "connection_security_policy": name} for name in ("mutual_tls", "none"))
+
+
+async def test_hours_are_told_oldest_first_up_to_the_last_one_and_those_without_a_call_are_nothing(tmp_path: Path) -> None:
+    hour = 480_000 * 3600
+
+    async def handle(request: web.Request) -> web.Response:
+        assert request.query["query"].endswith("[24h:1h]")
+        http = matrix((MUTUAL, [(hour - 23 * 3600, "7"), (hour, "3")]), (PLAIN, [(hour - 3600, "1"), (hour, "2")]))
+        body = http if "requests" in request.query["query"] else matrix((PLAIN, [(hour, "0.5"), (hour - 24 * 3600, "99")]))
+        return web.Response(body=body, content_type="application/json")
+
+    async with rig(tmp_path, handle, HourTraffic) as found:
+        [item] = (await found.round()).objects[HourTraffic]["shop"].values()
+    assert isinstance(item, HourTraffic)
+    assert item.calls == (7.0, *[0.0] * 21, 1.0, 5.5)
+    assert item.mutual == (7.0, *[0.0] * 22, 3.0)
+    assert item.plain == (0.0, *[0.0] * 21, 1.0, 2.5)
+
+
+async def test_hours_are_asked_for_now_and_then_and_again_at_once_after_a_failure(tmp_path: Path) -> None:
+    answers = iter((matrix(), b"{}", matrix((PLAIN, [(3600.0, "1")]))))
+    later = matrix((PLAIN, [(3600.0, "1"), (7200.0, "1")]))
+
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=next(answers, later), content_type="application/json")
+
+    clock = ManualClock()
+    async with rig(tmp_path, handle, HourTraffic, clock=clock) as found:
+        gap = (await found.round()).gap(HourTraffic)
+        assert gap is not None
+        assert gap.why is Why.MALFORMED
+        assert "api" in (await found.round()).objects[HourTraffic]["shop"]
+        asked = len(found.api.seen)
+        await found.round()
+        assert len(found.api.seen) == asked
+        await clock.advance(BY_HOUR_S)
+        await found.round()
+        assert len(found.api.seen) == asked + 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        vector((PLAIN, "1")),
+        matrix((PLAIN, [])).replace(b"[]", b"null"),
+        b'{"status": "success", "data": {"resultType": "matrix", "result": [{"values": [["x", "1"]]}]}}',
+    ],
+)
+def test_F45_hours_in_another_shape_are_refused(body: bytes) -> None:
+    with pytest.raises(DataError):
+        read_hours(body)
+
+
+def test_F45_values_and_hours_that_are_none_are_left_out_and_told() -> None:
+    body = matrix((PLAIN, [(3600.0, "NaN"), (-1.0, "1"), (1e300, "1"), (7200.0, "4")]))
+    assert read_hours(body) == ([("2", PLAIN, 4.0)], ["3 of 4 values are no numbers"])
 
 
 async def test_a_call_that_the_mesh_counts_is_not_counted_by_its_flows_again(tmp_path: Path) -> None:

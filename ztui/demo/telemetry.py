@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -40,7 +41,7 @@ _CALLS = (
     (("payments", "old-gateway"), ("payments", "api"), 130.0),
     (("payments", "api"), ("payments", "ledger"), 6_100.0),
     (("payments", "worker"), ("payments", "ledger"), 4_000.0),
-    (("reporting", "reports"), ("payments", "ledger"), 96.0),
+    (("reporting", "reports"), ("payments", "ledger"), 480.0),
     (("mobile", "bff"), ("shop", "catalog"), 7_000.0),
     (("web", "frontend"), ("web", "cms"), 18_000.0),
     (("data", "etl"), ("data", "kafka"), 22_000.0),
@@ -53,6 +54,10 @@ _CALLS = (
 """Who calls whom, and how often in a day."""
 _DAY_BEFORE = {("payments", "old-gateway"): 1.6}
 """How much more often somebody called the day before; the others did so as often as today."""
+_HOURLY = "[24h:1h]"
+_HOURS = 24
+_BATCH = {("reporting", "reports"): (0, 1, 2, 3)}
+"""Who calls in a few hours of the day only: how many hours ago each of them was. The others are busy by day."""
 _SHIPPED = """
 route:
   receiver: Default
@@ -86,8 +91,12 @@ class Telemetry:
     async def _query(self, request: web.Request) -> web.Response:
         if refused := self._refusal(request):
             return refused
-        now = self._cluster.store.now().timestamp()
-        result = [{"metric": labels, "value": [now, f"{value:g}"]} for labels, value in self.series(request.query["query"])]
+        query, now = request.query["query"], self._cluster.store.now().timestamp()
+        if query.endswith(_HOURLY):
+            hours = ((labels, [[at, f"{value:g}"] for at, value in told]) for labels, told in self.hours(query))
+            series = [{"metric": labels, "values": values} for labels, values in hours]
+            return web.json_response({"status": "success", "data": {"resultType": "matrix", "result": series}})
+        result = [{"metric": labels, "value": [now, f"{value:g}"]} for labels, value in self.series(query)]
         return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result}})
 
     async def _logs(self, request: web.Request) -> web.Response:
@@ -234,6 +243,22 @@ class Telemetry:
             labels |= {"destination_workload_namespace": dst[0], "destination_workload": dst[1]}
             yield {**labels, _POLICY: "mutual_tls" if is_mutual else "none"}, count
 
+    def hours(self, query: str) -> Iterator[tuple[dict[str, str], list[tuple[int, float]]]]:
+        """The same calls hour by hour, up to the last full hour."""
+        if "requests" not in query:
+            return
+        last = int(self._cluster.store.now().timestamp()) // 3600
+        sums: dict[tuple[str, str, str], list[float]] = {}
+        for labels, count in self._calls():
+            source = (labels["source_workload_namespace"], labels["source_workload"])
+            at = (labels["destination_workload_namespace"], labels["destination_workload"], labels[_POLICY])
+            told = sums.setdefault(at, [0.0] * _HOURS)
+            for ago, share in enumerate(_shares(source)):
+                told[_HOURS - 1 - ago] += count * share
+        for (namespace, name, policy), told in sums.items():
+            labels = {"destination_workload_namespace": namespace, "destination_workload": name, _POLICY: policy}
+            yield labels, [((last - _HOURS + 1 + at) * 3600, value) for at, value in enumerate(told)]
+
     def _day(self, *, is_before: bool) -> Iterator[Series]:
         """The same calls by the called end, today or the day before."""
         sums: dict[tuple[str, str, str], float] = {}
@@ -270,6 +295,14 @@ class Telemetry:
         for item in self._cluster.store.of("podmonitors.monitoring.coreos.com"):
             meta = item["metadata"]
             yield {"namespace": meta["namespace"], "job": f"{meta['namespace']}/{meta['name']}"}, 2.0
+
+
+def _shares(source: tuple[str, str]) -> list[float]:
+    """How the calls of a day are spread over its hours, the last one first."""
+    batch = _BATCH.get(source)
+    if batch is not None:
+        return [1 / len(batch) if ago in batch else 0.0 for ago in range(_HOURS)]
+    return [(1.0 + 0.6 * math.cos(2 * math.pi * (ago - 6) / _HOURS)) / _HOURS for ago in range(_HOURS)]
 
 
 def _named(pod: Obj) -> tuple[str, str]:

@@ -11,10 +11,13 @@ from typing import Final
 import msgspec
 
 from ztui.kinds.base import Ref
-from ztui.kinds.measured import DayTraffic, MeasuredKind, ObservedCall
+from ztui.kinds.measured import DayTraffic, HourTraffic, MeasuredKind, ObservedCall
 from ztui.view import View
 
 SEEN_CALLS: Final[tuple[type[MeasuredKind], ...]] = (ObservedCall, DayTraffic)
+COUNTED_CALLS: Final[tuple[type[MeasuredKind], ...]] = (*SEEN_CALLS, HourTraffic)
+"""All that tells of plaintext: of the day as a whole, and by the hour."""
+
 LEAST: Final = 0.5
 """Counts are extrapolated from samples: less than half a call is none."""
 
@@ -42,6 +45,30 @@ class Plaintext(msgspec.Struct, frozen=True):
     unsaid: float = 0.0
     before: float | None = None
     by: tuple[Ref, ...] = ()
+
+
+class Hour(msgspec.Struct, frozen=True):
+    """How a workload was called in one hour; of ``unsaid`` calls the mesh does not say how they came."""
+
+    calls: float
+    plain: float
+    unsaid: float
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """How a workload was called in the last full hours, oldest first; empty where nothing was counted in a day."""
+
+    hours: tuple[Hour, ...] = ()
+    by: tuple[Ref, ...] = ()
+
+
+def hours(view: View, unit: Ref) -> Hours:
+    """How plaintext came and went in the last day. Counts are of the workload, whatever port was called."""
+    found = view.get(HourTraffic, unit.name, unit.namespace)
+    if found is None:
+        return Hours()
+    counts = zip(found.calls, found.mutual, found.plain, strict=True)
+    return Hours(tuple(Hour(calls, plain, max(0.0, calls - mutual - plain)) for calls, mutual, plain in counts), (found.ref,))
 
 
 def plaintext(view: View, unit: Ref) -> Plaintext:

@@ -17,6 +17,9 @@ from ztui.kinds.base import Kind, Meta
 Sample = tuple[str, dict[str, str], float]
 """Which question, the labels of a series, its value."""
 
+HOURS: Final = 24
+"""So many full hours are looked back."""
+
 CONFIG_LIMIT: Final = 1024 * 1024
 _PATTERN_LIMIT: Final = 200
 _SEVERITY: Final = "severity"
@@ -183,6 +186,36 @@ class DayTraffic(MeasuredKind, frozen=True):
                 told["mutual"] += value if policy == _MUTUAL else 0.0
                 told["plain"] += value if policy == _PLAIN else 0.0
         return [cls(_meta(*at), **sums[at]) for at in sorted(sums)]
+
+
+class HourTraffic(MeasuredKind, frozen=True):
+    """What one workload was sent in each of the last full hours, oldest first, as far as a mesh counted it.
+
+    Of ``calls``, ``mutual`` came over mutual TLS and ``plain`` in plaintext; of the rest the mesh does not tell. Hours in which
+    nothing was counted are 0.
+    """
+
+    PLURAL = "hourtraffic"
+    KIND = "HourTraffic"
+
+    calls: tuple[float, ...] = ()
+    mutual: tuple[float, ...] = ()
+    plain: tuple[float, ...] = ()
+
+    @classmethod
+    def measured(cls, samples: Iterable[Sample]) -> list[Self]:
+        """Sums by destination and hour; the question of a sample is its hour, counted from 1970."""
+        sums: defaultdict[tuple[str, str], defaultdict[int, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0] * 3))
+        last = 0
+        for question, labels, value in samples:
+            hour, at = int(question), _called(labels)
+            last = max(last, hour)
+            if value > 0 and at is not None:
+                for place, counts in enumerate((True, labels.get(_POLICY) == _MUTUAL, labels.get(_POLICY) == _PLAIN)):
+                    sums[at][hour][place] += value if counts else 0.0
+        hours = range(last - HOURS + 1, last + 1)
+        told = {at: [by.get(hour, (0.0, 0.0, 0.0)) for hour in hours] for at, by in sums.items()}
+        return [cls(_meta(*at), *(tuple(values) for values in zip(*told[at], strict=True))) for at in sorted(told)]
 
 
 def _called(labels: Mapping[str, str]) -> tuple[str, str] | None:

@@ -1,13 +1,20 @@
-"""The way so far in words and as a curve: since when, how fast, and when Phase 2 may be there."""
+"""What was, in words and drawn in a line of text: the way so far, and shares by the hour."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ztui.kinds.record import History
 
 DAY_S = 86_400
 _STEPS = "▁▂▃▄▅▆▇█"
+
+
+def step(share: float) -> str:
+    """A share of one as one sign: the lowest step for nothing alone."""
+    top = len(_STEPS) - 1
+    return _STEPS[min(top, math.ceil(share * top)) if share > 0 else 0]
 
 
 def plot(curve: Sequence[float]) -> str:

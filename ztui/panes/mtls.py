@@ -11,11 +11,11 @@ from ztui.board import CellOf
 from ztui.engines import units
 from ztui.engines.meshcalls import Calls, calls_in
 from ztui.engines.mtls import Enrolment, Inbound, container_ports, expected_by, inbound, is_enrolled, observed
-from ztui.engines.plaintext import SEEN_CALLS, Plaintext, plaintext
+from ztui.engines.plaintext import SEEN_CALLS, Hours, Plaintext, hours, plaintext
 from ztui.engines.units import Workload
 from ztui.engines.waypoints import Waypoint, waypoints
 from ztui.kinds.base import Ref
-from ztui.kinds.measured import TrafficSecurity
+from ztui.kinds.measured import HourTraffic, TrafficSecurity
 from ztui.panes.base import Cell, Kept, Line, Tone, cell
 from ztui.panes.facts import (
     Fact,
@@ -27,12 +27,22 @@ from ztui.panes.facts import (
     unseen,
     waypoints_unseen,
 )
-from ztui.panes.plain import plain_document, plain_fact, waypoint_fact
+from ztui.panes.plain import hours_document, hours_fact, plain_document, plain_fact, waypoint_fact
 from ztui.text import clean
 from ztui.view import Gap, View
 from ztui.words import gap_text
 
-TITLES: Final = ("workload", "port", "enrolment", "accepts", "decided by", "seen in an hour", "plaintext from", "callers allowed")
+TITLES: Final = (
+    "workload",
+    "port",
+    "enrolment",
+    "accepts",
+    "decided by",
+    "seen in an hour",
+    "plaintext from",
+    "plaintext in 24 hours",
+    "callers allowed",
+)
 
 ANYBODY: Final = "anybody"
 ENOUGH: Final = 20
@@ -59,7 +69,8 @@ class PortRow(msgspec.Struct, frozen=True):
     """One port of one workload; a gap stands where something could not be read. Texts are raw until they become cells.
 
     ``asking`` are the objects besides its pods that ask for a mesh before it. ``plain`` is how it was called in the last day, as
-    far as ``plain_gap`` lets that be known; ``passes`` are the waypoints before it, ``None`` where these are no matter.
+    far as ``plain_gap`` lets that be known, and ``hours`` the same by the hour; ``passes`` are the waypoints before it, ``None``
+    where these are no matter.
     """
 
     unit: Ref
@@ -74,6 +85,8 @@ class PortRow(msgspec.Struct, frozen=True):
     nodes: tuple[str, ...] = ()
     plain: Plaintext = Plaintext()
     plain_gap: Gap | None = None
+    hours: Hours = Hours()
+    hours_gap: Gap | None = None
     passes: tuple[Waypoint, ...] | Gap | None = None
 
     @property
@@ -114,8 +127,9 @@ def mtls_lines(rows: Iterable[PortRow], *, faults_only: bool = False, kept: Kept
 def facts(row: PortRow) -> tuple[Fact, ...]:
     """What is said of a port, each with the objects that decide: what it accepts, what was seen, who calls, who may call."""
     plain = plain_fact(unit_name(row.unit), row.plain, row.plain_gap, counted=row.counted)
+    by_hour = hours_fact(row.hours, row.hours_gap, counted=row.counted)
     through = (waypoint_fact(row.passes),) if row.passes is not None else ()
-    return _enrolment(row), _accepts(row), _seen(row), plain, _may(row), *through
+    return _enrolment(row), _accepts(row), _seen(row), plain, by_hour, _may(row), *through
 
 
 def document(rows: Iterable[PortRow]) -> list[dict[str, Any]]:
@@ -132,6 +146,7 @@ def document(rows: Iterable[PortRow]) -> list[dict[str, Any]]:
             "says": clean(_accepts(row).says),
             "seen": clean(_seen(row).says),
             "plaintext": plain_document(row.plain, row.plain_gap, counted=row.counted),
+            "plaintext_by_hour": hours_document(row.hours, row.hours_gap, counted=row.counted),
             "waypoints": None if isinstance(row.passes, Gap) else [clean(f"{at.namespace}/{at.name}") for at in row.passes or ()],
             "callers": None if isinstance(row.may, Gap) else [clean(who) for who in _callers(row.may)],
         }
@@ -160,6 +175,8 @@ def _row(view: View, unit: Workload, port: int, nodes: tuple[str, ...]) -> PortR
         nodes,
         plaintext(view, unit.root),
         unseen(view, SEEN_CALLS, (), place),
+        hours(view, unit.root),
+        unseen(view, (HourTraffic,), (), place),
         (waypoints_unseen(view, place) or waypoints(view, unit)) if state == "ambient" else None,
     )
 
@@ -178,7 +195,7 @@ def _traffic(view: View, unit: Workload) -> Traffic | Gap | None:
 
 def port_line(row: PortRow) -> Line:
     """The line of one port."""
-    enrolment, accepts, seen, plain, may, *_ = told = facts(row)
+    enrolment, accepts, seen, plain, by_hour, may, *_ = told = facts(row)
     decides = row.accepts.by if isinstance(row.accepts, Inbound) else None
     return Line(
         row.key,
@@ -190,6 +207,7 @@ def port_line(row: PortRow) -> Line:
             cell(str(decides) if decides else "–", "dim"),
             _cell(seen),
             _cell(plain),
+            _cell(by_hour),
             _cell(may),
         ),
         words=f"{row.unit} app:{row.app} {enrolment.text} {accepts.text} {seen.text} {plain.text}",

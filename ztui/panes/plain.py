@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ztui.engines.plaintext import LEAST, Plaintext
+from ztui.engines.plaintext import LEAST, Hour, Hours, Plaintext
 from ztui.engines.waypoints import Waypoint
+from ztui.panes.base import Tone
 from ztui.panes.facts import Fact
+from ztui.panes.history import step
 from ztui.text import clean, mark_name
 from ztui.view import Gap
 from ztui.words import gap_text
@@ -38,6 +40,29 @@ def plain_fact(name: str, found: Plaintext, gap: Gap | None, *, counted: bool) -
     return Fact("plaintext", "nobody", "pass", says, by)
 
 
+def hours_fact(found: Hours, gap: Gap | None, *, counted: bool) -> Fact:
+    """How plaintext came and went in the last day, drawn as its share of the calls of each hour."""
+    name = "by hour"
+    if gap is not None:
+        return Fact(name, "?", "unknown", f"when it was called in plaintext is not measured: {gap_text(gap)}")
+    if not counted:
+        return Fact(name, "–", "unknown", "no mesh stands before it, so nobody counts when it is called in plaintext")
+    called = sum(item.calls >= LEAST for item in found.hours)
+    if not called:
+        return Fact(name, "–", "dim", "nothing called it in the last day, as far as the mesh counts", found.by)
+    drawn = "".join(map(_drawn, found.hours))
+    says = f"{drawn} until now: it was called in {called} of the last {len(found.hours)} hours"
+    plain = [ago for ago, item in enumerate(reversed(found.hours)) if item.plain >= LEAST]
+    unsaid = sum(item.unsaid >= LEAST for item in found.hours)
+    but = f"; of some calls in {unsaid} of them the mesh does not say how they came" if unsaid else ""
+    if not plain:
+        tone: Tone = "unknown" if unsaid else "pass"
+        return Fact(name, drawn, tone, f"{says}, in none of them in plaintext{' that is known' * bool(unsaid)}{but}", found.by)
+    often = "all" if len(plain) == called else str(len(plain))
+    when = f", the last time {plain[0]} hour{'s' * (plain[0] > 1)} ago" if plain[0] else ", also in the last one"
+    return Fact(name, drawn, "warn" if plain[0] else "fail", f"{says}, in {often} of them in plaintext{when}{but}", found.by)
+
+
 def waypoint_fact(found: tuple[Waypoint, ...] | Gap) -> Fact:
     """Which waypoints calls pass, and so where policies about requests are asked."""
     if isinstance(found, Gap):
@@ -54,6 +79,14 @@ def waypoint_fact(found: tuple[Waypoint, ...] | Gap) -> Fact:
     return Fact("waypoint", found[0].name, "warn" if missing else "plain", "; ".join(parts), by)
 
 
+def hours_document(found: Hours, gap: Gap | None, *, counted: bool) -> list[dict[str, int]] | None:
+    """The same as data, oldest first; ``None`` where nobody counts."""
+    if gap is not None or not counted:
+        return None
+    counts = ({"calls": item.calls, "plain": item.plain, "unsaid": item.unsaid} for item in found.hours)
+    return [{name: round(value) for name, value in told.items()} for told in counts]
+
+
 def plain_document(found: Plaintext, gap: Gap | None, *, counted: bool) -> dict[str, Any]:
     """The same as data; ``calls`` is ``None`` where nobody counts."""
     known = gap is None and counted
@@ -67,6 +100,15 @@ def plain_document(found: Plaintext, gap: Gap | None, *, counted: bool) -> dict[
         ],
         "nameless": round(found.nameless) if known else None,
     }
+
+
+def _drawn(hour: Hour) -> str:
+    """A dot where nothing called, the lowest step where all came over mutual TLS, a question where nobody can say that."""
+    if hour.calls < LEAST:
+        return "·"
+    if hour.plain < LEAST:
+        return "?" if hour.unsaid >= LEAST else step(0.0)
+    return step(hour.plain / hour.calls)
 
 
 def _short(found: Plaintext) -> str:

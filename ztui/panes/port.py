@@ -32,6 +32,7 @@ TELLS: Final = {
     "accepts": "Accepts:",
     "seen": "Seen:",
     "plaintext": "Plaintext:",
+    "by hour": "By hour:",
     "callers": "Callers:",
     "waypoint": "Waypoint:",
 }

@@ -8,9 +8,10 @@ measured stays, marked as stale, until four rounds in a row brought nothing.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from ztui.clock import Clock
@@ -44,8 +45,8 @@ _HOST_CHARACTERS: Final = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.-")
 class Side:
     """One thing beside the cluster: its name in gaps, its word on screens, what it is asked, and how its host is found.
 
-    ``role`` is what a user needs to ask it, ``poll_s`` how long it is left alone between two rounds, ``missing`` what it means
-    that there is none.
+    ``role`` is what a user needs to ask it, ``poll_s`` how long it is left alone between two rounds, ``pauses`` how long at least
+    between two answers about a kind that is asked for less often, ``missing`` what it means that there is none.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Side:
     ask: Callable[[Http, type[Kind]], Awaitable[list[Event]]]
     poll_s: float = POLL_S
     missing: Why = Why.NOT_CONNECTED
+    pauses: Mapping[type[Kind], float] = field(default_factory=dict)
 
 
 class Beyond(Credentials):
@@ -117,6 +119,7 @@ class Poller:
         self._emit = emit
         self._clock = clock
         self._misses: defaultdict[type[Kind], int] = defaultdict(lambda: MISSES - 1)
+        self._due: defaultdict[type[Kind], float] = defaultdict(lambda: -math.inf)
         self._missed = 0
         self._heard_at: float | None = None
         self._http: Http | None = None
@@ -148,6 +151,8 @@ class Poller:
             if http is None:
                 self._emit(Hole(kind, Gap(self.side.missing, self.side.name), forget=True))
                 continue
+            if self._clock.monotonic() < self._due[kind]:
+                continue
             self._requests += 1
             try:
                 events = await self._asked(http, kind)
@@ -156,6 +161,7 @@ class Poller:
                 self._fail([kind], problem, counts=False)
                 continue
             self._misses[kind] = 0
+            self._due[kind] = self._clock.monotonic() + self.side.pauses.get(kind, 0.0)
             for number, event in enumerate(events, 1):
                 self._emit(event)
                 if number % AT_ONCE == 0:  # whatever tells so much at once, the screen goes on
@@ -208,6 +214,7 @@ class Poller:
             return None
         if self._http is None or self._http.target.server != server:
             await self.close()
+            self._due.clear()
             target, login = await self._entrance(beside(self._cluster.target, server))
             self._http = Http(target, self._clock, timeout_s=TIMEOUT_S, credentials=login)
         return self._http
