@@ -12,7 +12,7 @@ from widgets.arrange import Column
 from widgets.lines import LineChosen
 from ztui.frame import Frame
 from ztui.panes.base import Line, cell
-from ztui.panes.contain import EVIDENCE, TITLES, Done, contain_lines, fused_in, key_of, measures_of
+from ztui.panes.contain import CLOSING, EVIDENCE, TITLES, Done, contain_lines, fused_in, key_of, measures_of
 from ztui.recipes.base import recipes
 
 
@@ -76,6 +76,8 @@ class ContainScreen(OfIncident, LinesScreen):
             words = "Enter on the first line keeps the evidence; then go down the list"
         elif done and found.phase in {"new", "acknowledged"}:
             words = "when nothing more is wanted, a brings it to contained"
+        elif any(line.status == "open" and line.key.startswith(CLOSING) for line in self._shown):
+            words = "it is contained: the last lines end what still tells of it, one by one"
         else:
             words = "Enter shows what a measure would do; nothing is sent before you agree"
         return [title, Line("head:next", (cell(words, "accent"),))]
@@ -97,7 +99,7 @@ class ContainScreen(OfIncident, LinesScreen):
         core = self.ztui.core
         changes = await core.changes() if core is not None else None
         self._done = tuple(
-            Done(item.first.recipe, part.ref.namespace, item.first.at)
+            Done(item.first.recipe, part.ref.namespace, part.ref.name, item.first.at)
             for item in changes or ()
             if item.state == "verified"
             for part in item.parts

@@ -228,7 +228,9 @@ class Core:
                     raise ConnectError("there is no cluster yet", next="r tries again to find one")
                 from ztui.changes.opening import open_desk  # noqa: PLC0415  only for whoever changes something
 
-                self._desk = await open_desk(self, cluster, self._vault_door, self.settings, self._clock, self._state)
+                self._desk = await open_desk(
+                    self, cluster, self._vault_door, lambda: self._beside, self.settings, self._clock, self._state
+                )
             return self._desk
 
     async def changes(self) -> list[Change] | None:

@@ -114,7 +114,8 @@ def _written(cards: Iterable[Recipe]) -> defaultdict[tuple[type[Kind], str], set
                 only_read = kind in (*card.deletes, *card.statuses, *card.scales) and kind not in card.makes
                 verbs[kind, ""] |= {"get"} if only_read else {"get", "patch"}
         for kind in card.makes:
-            verbs[kind, ""] |= {"create", "delete"}
+            if kind.SOURCE == "cluster":
+                verbs[kind, ""] |= {"create", "delete"}
         for kind in card.deletes:
             if kind.SOURCE == "cluster":
                 verbs[kind, ""].add("delete")

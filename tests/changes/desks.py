@@ -28,9 +28,15 @@ REASON = "a test of it"
 
 @asynccontextmanager
 async def opened(
-    demo: DemoThread, folder: Path, *, user: str = "admin", state: Path | None = None, settings: Settings | None = None
+    demo: DemoThread,
+    folder: Path,
+    *,
+    user: str = "admin",
+    state: Path | None = None,
+    settings: Settings | None = None,
+    beside: ContextSettings | None = None,
 ) -> AsyncIterator[tuple[Core, Desk]]:
-    """A core that has read everything, and its desk."""
+    """A core that has read everything, and its desk. ``beside`` is where else things are than in the demo's metrics store."""
     path = folder / f"kubeconfig-{user}"
     path.write_text(demo.kubeconfig(user))
     path.chmod(0o600)
@@ -38,8 +44,8 @@ async def opened(
 
     def find() -> object:
         name = msgspec.yaml.decode(path.read_bytes())["current-context"]
-        beside = ContextSettings(metrics_url=demo.telemetry_url)
-        return find_target(Settings(kubeconfig=str(path), contexts={name: beside}), {})
+        there = beside or ContextSettings(metrics_url=demo.telemetry_url)
+        return find_target(Settings(kubeconfig=str(path), contexts={name: there}), {})
 
     others = len(connections())
     core = Core(mine, find, also=kinds_used(), state=state)  # type: ignore[arg-type]  # the finder of a target

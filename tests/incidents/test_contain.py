@@ -56,7 +56,7 @@ def test_evidence_is_the_first_line_until_it_is_kept() -> None:
 )
 def test_what_was_done_says_what_ends_it(minutes: int, fused: bool, says: str) -> None:
     _, incident, measures = one()
-    done = (Done("R-QUARANTINE", "shop", NOW),)
+    done = (Done("R-QUARANTINE", "shop", "web", NOW),)
     places = frozenset({"shop"}) if fused else frozenset()
     lines = contain_lines(measures, incident, done, frozenset(), NOW + timedelta(minutes=minutes), places)
     line = by_recipe(lines, measures, "R-QUARANTINE")
@@ -67,7 +67,7 @@ def test_what_was_done_says_what_ends_it(minutes: int, fused: bool, says: str) -
 
 def test_what_was_done_before_the_incident_does_not_count() -> None:
     _, incident, measures = one()
-    before = (Done("R-QUARANTINE", "shop", NOW - timedelta(days=1)),)
+    before = (Done("R-QUARANTINE", "shop", "web", NOW - timedelta(days=1)),)
     lines = contain_lines(measures, incident, before, frozenset(), NOW)
     assert by_recipe(lines, measures, "R-QUARANTINE").status == "open"
 

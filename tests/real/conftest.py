@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import crds
+from tests.servers.alertmanagers import AlertManagerServer, why_no_alertmanager
 from tests.servers.kube import KubeServer, why_no_server
 from tests.servers.vaults import VaultServer, why_no_vault
 
@@ -46,6 +47,15 @@ def openshift(kube: KubeServer) -> KubeServer:
 def namespace(kube: KubeServer) -> str:
     """A new namespace that can take pods; nobody cleans it up, no two tests share one."""
     return kube.namespace(f"t-{secrets.token_hex(4)}")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> Iterator[AlertManagerServer]:
+    """A running Alertmanager that tells nobody."""
+    if reason := why_no_alertmanager():
+        pytest.skip(reason)
+    with AlertManagerServer() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from ztui.recipes.base import recipes
 
 REAL: Final = Path(__file__).parents[1] / "real"
 WHY_NOT: Final = {
+    "R-ACS-RESOLVE": "ACS Central is an image with a database of its own, and no module to build; a stand-in answers for it",
     "R-FLUX-SUSPEND": "the definitions beside the project have none of Flux; a plan and the demo stand for it",
     "R-NP-NARROW": "it allows whom a mesh or a flow collector has seen calling for a day, and a bare API server has neither",
 }

@@ -22,10 +22,11 @@ COMMAND = "python -m tests.servers.build"
 
 @dataclass(frozen=True)
 class Module:
-    """A Go module beside this file: its folder's name and what the linker is told."""
+    """A Go module beside this file: its folder's name, what the linker is told, and the package that is built."""
 
     name: str
     ldflags: str
+    package: str = "."
 
     @property
     def sources(self) -> Path:
@@ -49,8 +50,9 @@ KUBERNETES = Module(
     ldflags=f"-s -w -X {_VERSION}.gitVersion=v1.36.3 -X {_VERSION}.gitMajor=1 -X {_VERSION}.gitMinor=36",
 )
 VAULT = Module(name="vault", ldflags="-s -w")
-# One after the other: the compiler of either takes more than 4 GB.
-MODULES = (KUBERNETES, VAULT)
+ALERTMANAGER = Module(name="alertmanager", ldflags="-s -w", package="github.com/prometheus/alertmanager/cmd/alertmanager")
+# One after the other: the compiler of the first two takes more than 4 GB.
+MODULES = (KUBERNETES, VAULT, ALERTMANAGER)
 
 
 def cache() -> Path:
@@ -69,6 +71,11 @@ def kubernetes_binary() -> Path | None:
 def vault_binary() -> Path | None:
     """The built Vault command, if there is one; builds nothing."""
     return found(VAULT)
+
+
+def alertmanager_binary() -> Path | None:
+    """The built Alertmanager, if there is one; builds nothing."""
+    return found(ALERTMANAGER)
 
 
 def found(module: Module) -> Path | None:
@@ -93,7 +100,7 @@ def build(module: Module) -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{module.name}-") as folder:
         output = Path(folder) / module.name
         subprocess.run(
-            ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", module.ldflags, "-o", str(output), "."],
+            ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", module.ldflags, "-o", str(output), module.package],
             cwd=module.sources,
             env=os.environ | {"CGO_ENABLED": "0"},
             check=True,

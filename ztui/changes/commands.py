@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
 from ztui.changes.preview import Preview, Step, emitted
 from ztui.changes.writer import SUBRESOURCES, pinned
 from ztui.kinds.base import Kind
+from ztui.kinds.told import ActiveViolation, AlertSilence
 from ztui.kinds.vault import VaultToken
 from ztui.kinds.vaultgiven import VaultCredentials, VaultEntity
+
+_AMTOOL: Final = (
+    "oc -n openshift-monitoring exec alertmanager-main-0 -c alertmanager -- amtool --alertmanager.url=http://localhost:9093"
+)
 
 
 def as_commands(preview: Preview, version: Callable[[type[Kind]], str]) -> str:
@@ -23,6 +29,8 @@ def _command(step: Step, version: str) -> str:
     write, ref = step.write, step.write.ref
     if write.kind.SOURCE == "vault":
         return _vault_command(step)
+    if write.kind.SOURCE == "beside":
+        return _command_beside(step)
     if ref.is_hashed:
         return f"# {write.verb} one {write.kind.PLURAL}: names of logins are not copied"
     group = f".{write.kind.GROUP}" if write.kind.GROUP else ""
@@ -40,6 +48,22 @@ def _command(step: Step, version: str) -> str:
     merges = write.verb in {"merge", "scale"}
     body, form = (write.body, "merge") if merges else (pinned(write.body, step.live), "json")
     return f"kubectl patch {what}{place}{sub} --type={form} -p {shlex.quote(msgspec.json.encode(body).decode())}"
+
+
+def _command_beside(step: Step) -> str:
+    """The same for the tool in the alert manager's own pod, and for Central's API, which has no tool for it."""
+    write, ref = step.write, step.write.ref
+    if write.kind is not AlertSilence:
+        kind, workload, policy = (shlex.quote(part) for part in ActiveViolation.parts(ref.name))
+        told = f"# for the ID of each violation of {policy} by {kind} {workload} in {shlex.quote(ref.namespace)}:\n"
+        return (
+            f'{told}curl -X PATCH -H "Authorization: Bearer $ROX_API_TOKEN" -d {{}} "https://$ROX_ENDPOINT/v1/alerts/$ID/resolve"'
+        )
+    amtool = f"{_AMTOOL} silence"
+    if write.verb == "delete":
+        return f"{amtool} expire {shlex.quote(ref.uid)}"
+    matchers = " ".join(shlex.quote(f"{name}={value}") for name, value in (("alertname", ref.name), ("namespace", ref.namespace)))
+    return f"{amtool} add {matchers} --duration={write.body['hours']}h --comment=ztui"
 
 
 def _vault_command(step: Step) -> str:

@@ -238,8 +238,11 @@ class Desk:
             await asyncio.wait({watching})
 
     async def _seen(self, preview: Preview) -> None:
-        """Wait until a Vault shows what was written: nothing tells of its changes, and it takes back credentials by and by."""
-        told = [step for step in preview.steps if step.write.kind.SOURCE == "vault"]
+        """Wait until a Vault, or what stands beside the cluster, shows what was written: nothing tells of their changes.
+
+        A Vault takes credentials back by and by.
+        """
+        told = [step for step in preview.steps if step.write.kind.SOURCE in {"vault", "beside"}]
         for step in told:
             while not await self._is_seen(step):
                 await self._clock.sleep(LOOK_S)
@@ -273,8 +276,10 @@ class Desk:
         if self._writer is None or write.is_secret_like:
             return Step(write, live)
         if not write.can_be_tried:
-            gone = live is None and not write.creates
-            return Step(write, live, problem="there is nothing of that there" if gone else "", refused=gone)
+            if live is None and not write.creates:
+                return Step(write, live, problem="there is nothing of that there", refused=True)
+            there = live is not None and write.creates and write.kind.SOURCE == "beside"
+            return Step(write, live, problem="there is one already" if there else "", refused=there)
         try:
             return Step(write, live, await self._writer.send(write, live, "preview", dry_run=True))
         except ConflictError as error:

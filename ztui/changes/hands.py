@@ -10,7 +10,7 @@ from ztui.recipes.base import Write
 
 
 class Hand(Protocol):
-    """Whoever can read and write the objects of a plan: a cluster's writer, or the Vaults'."""
+    """Whoever can read and write the objects of a plan: a cluster's writer, the Vaults', or that of what stands beside it."""
 
     async def read(self, write: Write) -> Live | None:
         """The object of a write as it is now."""
@@ -26,11 +26,11 @@ class Hand(Protocol):
 
 
 class Hands:
-    """The hand of the cluster and that of its Vaults as one."""
+    """The hands of the cluster, of its Vaults and of what stands beside it as one."""
 
-    def __init__(self, cluster: Hand, vault: Hand) -> None:
+    def __init__(self, cluster: Hand, vault: Hand, beside: Hand) -> None:
         self._cluster = cluster
-        self._vault = vault
+        self._elsewhere = {"vault": vault, "beside": beside}
 
     async def read(self, write: Write) -> Live | None:
         """As of the hand for that kind."""
@@ -49,4 +49,4 @@ class Hands:
         return self._of(kind).version(kind)
 
     def _of(self, kind: type[Kind]) -> Hand:
-        return self._vault if kind.SOURCE == "vault" else self._cluster
+        return self._elsewhere.get(kind.SOURCE, self._cluster)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
+from ztui.changes.besidewriter import BesideWriter, Door
 from ztui.changes.consent import Mode
 from ztui.changes.desk import Desk, Judging
 from ztui.changes.hands import Hands
@@ -25,8 +27,16 @@ READ_ONLY: Final = "ztui.io/read-only"
 """The annotation of the namespace ``kube-system`` by which a cluster's owner forbids changes from here."""
 
 
-async def open_desk(core: Judging, cluster: Cluster, doors: Doors, settings: Settings, clock: Clock, state: Path | None) -> Desk:
-    """The desk of a session. ``doors`` are those of its Vaults.
+async def open_desk(
+    core: Judging,
+    cluster: Cluster,
+    doors: Doors,
+    beside: Callable[[], Door | None],
+    settings: Settings,
+    clock: Clock,
+    state: Path | None,
+) -> Desk:
+    """The desk of a session. ``doors`` are those of its Vaults, ``beside`` that of what stands beside the cluster.
 
     In read-only mode there is no writer, and so nothing that could send.
     """
@@ -40,7 +50,9 @@ async def open_desk(core: Judging, cluster: Cluster, doors: Doors, settings: Set
     def held(kind: type[Kind], ref: Ref) -> Kind | None:
         return core.frame.state.objects.get(kind, {}).get(ref.namespace, {}).get(ref.name)
 
-    writer = Hands(Writer(cluster.http, served), VaultWriter(doors, held)) if not mode.read_only and served else None
+    writer = None
+    if not mode.read_only and served:
+        writer = Hands(Writer(cluster.http, served), VaultWriter(doors, held), BesideWriter(beside, health.user, clock))
     signature = Signature(health.user, health.context, name, secrets.token_hex(4))
     desk = Desk(core, writer, journal, clock, signature, mode)
     await desk.recover()

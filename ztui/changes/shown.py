@@ -131,7 +131,9 @@ def _rights(preview: Preview, mode: Mode) -> str:
         return f"read-only: {mode.read_only}; nothing can be sent from here"
     if preview.rights:
         return f"you may not {', '.join(preview.rights)}"
-    return "you may do this ✔" + ("; this production context is locked: u unlocks it for 15 minutes" if mode.locked else "")
+    beside = any(step.write.kind.SOURCE == "beside" for step in preview.steps)
+    words = "told only when it is asked; a refusal changes nothing" if beside else "you may do this ✔"
+    return words + ("; this production context is locked: u unlocks it for 15 minutes" if mode.locked else "")
 
 
 def _git(preview: Preview) -> str:
@@ -143,8 +145,9 @@ def _git(preview: Preview) -> str:
 
 
 def _dry(preview: Preview) -> str:
-    if all(step.write.kind.SOURCE == "vault" for step in preview.steps):
-        return "(a Vault tries nothing out: this is what was read, beside what would be sent)"
+    if all(step.write.kind.SOURCE in {"vault", "beside"} for step in preview.steps):
+        who = "a Vault" if preview.steps[0].write.kind.SOURCE == "vault" else "who is asked here"
+        return f"({who} tries nothing out: this is what was read, beside what would be sent)"
     if preview.blind:
         problems = [step.problem for step in preview.steps if step.problem and not step.refused]
         return f"(not tried on the server: {clean(problems[0], limit=200)})"

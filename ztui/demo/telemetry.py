@@ -21,6 +21,7 @@ from ztui.demo.answers import ApiError, Obj
 from ztui.demo.attack import Chronicle
 from ztui.demo.cluster import Cluster
 from ztui.demo.rbac import Ask
+from ztui.demo.silences import Silences
 
 Series = tuple[dict[str, str], float]
 _POLICY = "connection_security_policy"
@@ -54,6 +55,7 @@ _CALLS = (
 """Who calls whom, and how often in a day."""
 _DAY_BEFORE = {("payments", "old-gateway"): 1.6}
 """How much more often somebody called the day before; the others did so as often as today."""
+_SEES = Ask("get", "", "namespaces")
 _HOURLY = "[24h:1h]"
 _HOURS = 24
 _BATCH = {("reporting", "reports"): (0, 1, 2, 3)}
@@ -77,6 +79,7 @@ class Telemetry:
     def __init__(self, cluster: Cluster, chronicle: Chronicle) -> None:
         self._cluster = cluster
         self._chronicle = chronicle
+        self._silences = Silences(cluster, self._refusal)
 
     def application(self) -> web.Application:
         """The aiohttp application."""
@@ -84,6 +87,7 @@ class Telemetry:
         application.router.add_get("/api/v1/query", self._query)
         application.router.add_get("/api/v2/status", self._status)
         application.router.add_get("/api/v2/alerts", self._alerts)
+        self._silences.routes(application)
         application.router.add_get("/api/logs/v1/{tenant}/loki/api/v1/query_range", self._lines)
         application.router.add_get("/api/logs/v1/{tenant}/loki/api/v1/query", self._logs)
         return application
@@ -109,7 +113,10 @@ class Telemetry:
         return web.json_response({"status": "success", "data": {"resultType": "vector", "result": result, "stats": {}}})
 
     async def _alerts(self, request: web.Request) -> web.Response:
-        return self._refusal(request) or web.json_response(self._chronicle.alerts)
+        if refused := self._refusal(request):
+            return refused
+        heard = request.query.get("silenced") != "false"
+        return web.json_response([item for item in self._chronicle.alerts if heard or not self._silences.hides(item)])
 
     async def _lines(self, request: web.Request) -> web.Response:
         """The lines of a tenant that hold all texts, and match all patterns, of a query; newest first."""
@@ -140,7 +147,7 @@ class Telemetry:
         found = self._cluster.store.find(secrets, "alertmanager-main", "openshift-monitoring")
         return base64.b64decode(found["data"]["alertmanager.yaml"]).decode() if found else _SHIPPED
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
+    def _refusal(self, request: web.Request, ask: Ask = _SEES) -> web.Response | None:
         """Who is nobody is turned away, and who may not see all namespaces: so the proxy before the real ones decides."""
         try:
             user = self._cluster.identities.authenticate(request.headers.get("Authorization", ""))
@@ -148,7 +155,7 @@ class Telemetry:
             return web.Response(status=401)
         if user.name == "system:anonymous":
             return web.Response(status=401)
-        allowed = self._cluster.authorizer.allows(user, Ask("get", "", "namespaces"))
+        allowed = self._cluster.authorizer.allows(user, ask)
         return None if allowed else web.Response(status=403)
 
     def series(self, query: str) -> Iterator[Series]:

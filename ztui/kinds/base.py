@@ -35,8 +35,8 @@ HASHED: Final = frozenset({"OAuthAccessToken", "OAuthAuthorizeToken"})
 HANDLES: Final = frozenset({"VaultToken"})
 """Kinds whose names are handles of credentials (the accessor of a token): only their beginning is shown, typed and kept."""
 
-ALIASES: Final = frozenset({"VaultEntity"})
-"""Kinds whose names are long and mean something to a server alone (the uid of an account)."""
+ALIASES: Final = frozenset({"VaultEntity", "ActiveViolation"})
+"""Kinds whose names are long: the beginning of the last part is typed."""
 
 BEGINNING: Final = 8
 """Letters of such a handle that tell it from others and open nothing."""
@@ -180,7 +180,7 @@ class Kind(msgspec.Struct, frozen=True, rename="camel"):
     ``FIELDS`` is a field selector, where only a part of the resource is ours (Secrets of one type). ``SINGLE`` names the one
     object (namespace, name) that is read by ``get``, where listing the whole resource would ask for more rights than the
     question needs. Objects that are ``PASSING`` are told and not kept. ``SOURCE`` is who serves it: a cluster, what its login
-    says of us, a Vault, a metrics store, our own records, a node that was asked.
+    says of us, a Vault, a metrics store, our own records, a node that was asked; ``beside`` is what is only written there.
     """
 
     GROUP: ClassVar[str] = ""
@@ -194,7 +194,7 @@ class Kind(msgspec.Struct, frozen=True, rename="camel"):
     SINGLE: ClassVar[tuple[str, str] | None] = None
     PASSING: ClassVar[bool] = False
     PROFILE: ClassVar[str] = "V"
-    SOURCE: ClassVar[Literal["cluster", "session", "vault", "metrics", "records", "node"]] = "cluster"
+    SOURCE: ClassVar[Literal["cluster", "session", "vault", "metrics", "records", "node", "beside"]] = "cluster"
 
     metadata: Meta
 

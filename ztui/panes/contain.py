@@ -14,6 +14,7 @@ from ztui.kinds.workload import Job
 from ztui.panes.base import Line, Tone, cell, prose
 from ztui.panes.incidents import span
 from ztui.recipes.base import recipes
+from ztui.recipes.closing import endings
 from ztui.recipes.contain import Measure, containment
 from ztui.recipes.fuse import PREFIX
 from ztui.view import State, View
@@ -23,6 +24,9 @@ TITLES: Final = ("", "step", "what", "on", "why")
 EVIDENCE: Final = "evidence"
 """The key of the line that captures a bundle."""
 
+CLOSING: Final = ("R-SILENCE:", "R-ACS-RESOLVE:")
+"""How the keys of the lines begin that end what tells of an incident."""
+
 THINGS: Final = 5
 LONG: Final = timedelta(hours=1)
 """How long a measure stands until it is asked whether it is still wanted."""
@@ -31,17 +35,19 @@ _TONES: Final[Mapping[str, Tone]] = {"safe": "plain", "disruptive": "warn", "des
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A change that was verified: its recipe, where, and when."""
+    """A change that was verified: its recipe, where, to what, and when."""
 
     recipe: str
     namespace: str
+    name: str
     at: datetime
 
 
 def measures_of(view: View, name: str) -> tuple[Measure, ...]:
     """The measures for everything that an incident is about, each once: those of its first workload first.
 
-    People who took part are contained like workloads; the system's own users are not people.
+    People who took part are contained like workloads; the system's own users are not people. Once it is contained, what still
+    tells of it can be ended.
     """
     found = next((item for item in view.all(Incident) if item.name == name), None)
     if found is None:
@@ -49,7 +55,8 @@ def measures_of(view: View, name: str) -> tuple[Measure, ...]:
     people = [Ref("user.openshift.io", "User", "", who) for who in found.principals if not who.startswith("system:")]
     targets = (*found.things[:THINGS], *people[:_PEOPLE])
     measures = {key_of(item): item for target in targets for item in containment(view, target)}
-    return tuple(measures.values())
+    last = (Measure("close", item.recipe, item.on, item.why, item.works) for item in endings(found))
+    return (*measures.values(), *{key_of(item): item for item in last}.values())
 
 
 def fused_in(state: State) -> frozenset[str]:
@@ -64,9 +71,12 @@ def key_of(item: Measure) -> str:
 
 
 def done_at(item: Measure, done: Iterable[Done], since: datetime) -> datetime | None:
-    """When it was done, to this object or beside it, the last time since then; ``None`` where it was not."""
-    mine = (one.at for one in done if one.recipe == item.recipe and one.namespace == item.on.namespace and one.at >= since)
-    return max(mine, default=None)
+    """When it was done, to this object or beside it, the last time since then; ``None`` where it was not.
+
+    What tells of an incident is ended one by one.
+    """
+    mine = (one for one in done if one.recipe == item.recipe and one.namespace == item.on.namespace and one.at >= since)
+    return max((one.at for one in mine if item.step != "close" or one.name == item.on.name), default=None)
 
 
 def reminder(at: datetime, now: datetime, *, fused: bool) -> str:

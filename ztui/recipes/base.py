@@ -35,8 +35,8 @@ Verb = Literal["apply", "patch", "label", "delete", "status", "merge", "scale"]
 ``delete`` removes one object by its uid, ``status`` a JSON Patch of the subresource ``status``, ``merge`` a merge patch of the
 object by its uid, ``scale`` one of its subresource ``scale``."""
 
-Target = Literal["workload", "pod", "node", "account", "person", "application", "image", "fuse", "response"]
-"""What an incident is about, and can be contained at."""
+Target = Literal["workload", "pod", "node", "account", "person", "application", "image", "fuse", "response", "signal"]
+"""What an incident is about, and can be contained at; last of all what tells of it."""
 
 STAND_IN: Final = "00000000-0000-0000-0000-000000000000"
 """Stands for the uid of an owner that a plan makes first: only the server's answer gives the real one."""
@@ -74,7 +74,7 @@ class Write(msgspec.Struct, frozen=True):
 
     @property
     def can_be_tried(self) -> bool:
-        """Whether the server can say what it would make of it. A Vault never can."""
+        """Whether the server can say what it would make of it. A Vault never can, nor what stands beside a cluster."""
         return not self.is_secret_like and self.kind.SOURCE == "cluster"
 
 
@@ -254,7 +254,11 @@ def kinds_used() -> frozenset[type[Kind]]:
 def kinds_of_recipes(cards: Iterable[Recipe]) -> frozenset[type[Kind]]:
     """The same for these recipes."""
     found = {kind for card in cards for kind in (*card.reads, *card.writes)}
-    return frozenset(kind for kind in found if kind.KIND not in SECRET_LIKE and (kind.SOURCE != "vault" or paths_of(kind)))
+    return frozenset(
+        kind
+        for kind in found
+        if kind.KIND not in SECRET_LIKE and kind.SOURCE != "beside" and (kind.SOURCE != "vault" or paths_of(kind))
+    )
 
 
 @functools.cache

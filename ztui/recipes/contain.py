@@ -36,7 +36,7 @@ from ztui.recipes.suspend import kustomizations_of, stands_still
 from ztui.recipes.vaultcontain import vault_containment
 from ztui.view import Gap, View
 
-Step = Literal["gitops", "network", "credentials", "rights", "stop", "node", "image"]
+Step = Literal["gitops", "network", "credentials", "rights", "stop", "node", "image", "close"]
 
 SYNCS: Final = Reason("contain-syncs", "{app} keeps {place} as its repository says, and would undo what follows")
 ELSEWHERE: Final = Reason(

@@ -77,6 +77,11 @@ class AcsPoller(Poller):
     _name = ""
     _standing: frozenset[tuple[str, str]] = frozenset()
 
+    @property
+    def cluster(self) -> str:
+        """The name that Central has for this cluster; empty where nothing told it yet."""
+        return self._cluster.target.acs.cluster or self._name
+
     async def _entrance(self, target: Target) -> tuple[Target, Credentials]:
         """Central with its own authorities where the settings name them; what is not verified is not asked."""
         mine = target.acs
@@ -86,7 +91,7 @@ class AcsPoller(Poller):
     async def _asked(self, http: Http, kind: type[Kind]) -> list[Event]:
         """The violations of this cluster. Raises ZtuiError."""
         del kind
-        self._name = self._cluster.target.acs.cluster or self._name or await self._secured()
+        self._name = self.cluster or await self._secured()
         return self._news(await violations(http, self._name))
 
     def _news(self, events: list[Event]) -> list[Event]:

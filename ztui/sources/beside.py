@@ -47,6 +47,15 @@ class Beside:
         for poller in self._pollers:
             await poller.close()
 
+    def http(self, name: str) -> Http | None:
+        """The client of one of them, once it was found; ``None`` before, and where there is none."""
+        return next((poller.http for poller in self._pollers if poller.side.name == name), None)
+
+    @property
+    def cluster(self) -> str:
+        """The name that ACS Central has for this cluster; empty where nothing tells."""
+        return next((poller.cluster for poller in self._pollers if isinstance(poller, AcsPoller)), "")
+
     def links(self) -> tuple[SideLink, ...]:
         """The connections as they are now."""
         links = ((poller.side.missing, poller.link()) for poller in self._pollers)

@@ -171,6 +171,11 @@ class Poller:
         else:
             self._missed += 1
 
+    @property
+    def http(self) -> Http | None:
+        """The client for the host, once it was found."""
+        return self._http if self._is_there else None
+
     def link(self) -> SideLink:
         """How this connection is doing."""
         silent_s = 0.0 if self._heard_at is None else self._clock.monotonic() - self._heard_at
