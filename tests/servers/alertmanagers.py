@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from tests.servers.build import ALERTMANAGER, alertmanager_binary, why_missing
+from tests.servers.build import ALERTMANAGER, found, why_missing
 from tests.servers.processes import Child, free_ports
 
 CONFIG = """
@@ -21,7 +21,7 @@ receivers: [{name: nobody}]
 
 def why_no_alertmanager() -> str:
     """Why none can be started here; empty where one can."""
-    return "" if alertmanager_binary() is not None else why_missing(ALERTMANAGER)
+    return "" if found(ALERTMANAGER) is not None else why_missing(ALERTMANAGER)
 
 
 class AlertManagerServer:
@@ -33,7 +33,7 @@ class AlertManagerServer:
         self._child: Child | None = None
 
     def __enter__(self) -> Self:
-        binary = alertmanager_binary()
+        binary = found(ALERTMANAGER)
         assert binary is not None, why_no_alertmanager()
         port = free_ports(1)[0]
         self.url = f"http://127.0.0.1:{port}"

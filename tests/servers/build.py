@@ -22,11 +22,12 @@ COMMAND = "python -m tests.servers.build"
 
 @dataclass(frozen=True)
 class Module:
-    """A Go module beside this file: its folder's name, what the linker is told, and the package that is built."""
+    """A Go module beside this file: its folder's name, what the linker is told, the package that is built, and its tags."""
 
     name: str
     ldflags: str
     package: str = "."
+    tags: str = ""
 
     @property
     def sources(self) -> Path:
@@ -36,7 +37,12 @@ class Module:
     def digest(self) -> str:
         """What the binary is made of, as 16 hex digits."""
         files = (self.sources / name for name in ("go.mod", "go.sum", "main.go"))
-        return hashlib.sha256(b"\0".join([self.ldflags.encode(), *(file.read_bytes() for file in files)])).hexdigest()[:16]
+        flags = f"{self.ldflags}{self.tags}".encode()
+        return hashlib.sha256(b"\0".join([flags, *(file.read_bytes() for file in files)])).hexdigest()[:16]
+
+    def flags(self) -> tuple[str, ...]:
+        """What makes it another binary than the same sources would without."""
+        return f"-tags={self.tags}", "-ldflags", self.ldflags
 
     def path(self) -> Path:
         """Where the binary lies once it is built."""
@@ -51,8 +57,14 @@ KUBERNETES = Module(
 )
 VAULT = Module(name="vault", ldflags="-s -w")
 ALERTMANAGER = Module(name="alertmanager", ldflags="-s -w", package="github.com/prometheus/alertmanager/cmd/alertmanager")
+PROMETHEUS = Module(
+    name="prometheus",
+    ldflags="-s -w",
+    package="github.com/prometheus/prometheus/cmd/prometheus",
+    tags="remove_all_sd",  # a test names its targets, and the clients of all clouds take minutes to build
+)
 # One after the other: the compiler of the first two takes more than 4 GB.
-MODULES = (KUBERNETES, VAULT, ALERTMANAGER)
+MODULES = (KUBERNETES, VAULT, ALERTMANAGER, PROMETHEUS)
 
 
 def cache() -> Path:
@@ -71,11 +83,6 @@ def kubernetes_binary() -> Path | None:
 def vault_binary() -> Path | None:
     """The built Vault command, if there is one; builds nothing."""
     return found(VAULT)
-
-
-def alertmanager_binary() -> Path | None:
-    """The built Alertmanager, if there is one; builds nothing."""
-    return found(ALERTMANAGER)
 
 
 def found(module: Module) -> Path | None:
@@ -100,7 +107,7 @@ def build(module: Module) -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{module.name}-") as folder:
         output = Path(folder) / module.name
         subprocess.run(
-            ["go", "build", "-trimpath", "-buildvcs=false", "-ldflags", module.ldflags, "-o", str(output), module.package],
+            ["go", "build", "-trimpath", "-buildvcs=false", *module.flags(), "-o", str(output), module.package],
             cwd=module.sources,
             env=os.environ | {"CGO_ENABLED": "0"},
             check=True,

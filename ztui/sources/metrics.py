@@ -7,6 +7,7 @@ value for each full hour of the server's own clock.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Final, TypeVar
 
 import msgspec
@@ -48,6 +49,20 @@ _BY_ENDS: Final = (
 _HTTP: Final = 'istio_requests_total{reporter=~"destination|waypoint"%s}'
 _TCP: Final = 'istio_tcp_connections_opened_total{reporter="destination"%s}'
 _NAMELESS: Final = ',source_workload=~"|unknown"'
+
+
+def _flows(by: str, levels: Iterable[str], span: str) -> str:
+    """What was counted of flows: by the first counter that knows two ends, for which of them are counted is a setting.
+
+    Asked for together by a pattern they would lose the name that tells them apart, which the store refuses.
+    """
+    names = [f"netobserv_{level}_{what}_total" for level in levels for what in _COUNTED]
+    return " or ".join(f"{by}(increase({name}[{span}]))" for name in names)
+
+
+_COUNTED: Final = ("flows", "ingress_bytes", "egress_bytes", "ingress_packets", "egress_packets")
+"""Source: the metrics of the network observability operator (``spec.processor.metrics.includeList``)."""
+
 QUERIES: Final[dict[type[MeasuredKind], dict[str, str]]] = {
     TrafficSecurity: {
         "http": f"{_BY_SECURITY}(increase({_HTTP % ''}[1h]))",
@@ -55,14 +70,13 @@ QUERIES: Final[dict[type[MeasuredKind], dict[str, str]]] = {
     },
     ScrapeTarget: {"up": "sum by (namespace,service,job)(up)"},
     ObservedFlow: {
-        "to": 'sum by (DstK8S_Namespace)(increase({__name__=~"netobserv_.*_(bytes|packets|flows)_total"}[15m]))',
+        "to": _flows("sum by (DstK8S_Namespace)", ("namespace", "workload"), "15m"),
         "mesh": 'sum by (destination_workload_namespace)(increase(istio_requests_total{reporter="destination"}[15m]))',
     },
     ObservedCall: {
         "http": f"{_BY_ENDS}(increase({_HTTP % ''}[1d]))",
         "tcp": f"{_BY_ENDS}(increase({_TCP % ''}[1d]))",
-        "flows": "sum by (SrcK8S_Namespace,SrcK8S_OwnerName,DstK8S_Namespace,DstK8S_OwnerName)"
-        '(increase({__name__=~"netobserv_workload_.*_(bytes|packets|flows)_total"}[1d]))',
+        "flows": _flows("sum by (SrcK8S_Namespace,SrcK8S_OwnerName,DstK8S_Namespace,DstK8S_OwnerName)", ("workload",), "1d"),
     },
     DayTraffic: {
         "http": f"{_BY_SECURITY}(increase({_HTTP % ''}[1d]))",
