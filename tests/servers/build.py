@@ -1,6 +1,7 @@
 """The real servers of the tests: built once from their Go modules, kept outside the tree.
 
-`python -m tests.servers.build` builds what is missing. A binary is found by the digest of its sources, so a changed module
+`python -m tests.servers.build` builds what is missing, but for what takes long and serves few tests: that is built where it is
+named (`python -m tests.servers.build loki`). A binary is found by the digest of its sources, so a changed module
 is a new binary and an unchanged one is never built twice. Nothing here starts a server.
 """
 
@@ -65,6 +66,9 @@ PROMETHEUS = Module(
 )
 # One after the other: the compiler of the first two takes more than 4 GB.
 MODULES = (KUBERNETES, VAULT, ALERTMANAGER, PROMETHEUS)
+LOKI = Module(name="loki", ldflags="-s -w", package="github.com/grafana/loki/v3/cmd/loki")
+WHERE_NAMED = (LOKI,)
+"""What is built only where it is asked for by name."""
 
 
 def cache() -> Path:
@@ -94,7 +98,8 @@ def found(module: Module) -> Path | None:
 def why_missing(module: Module = KUBERNETES) -> str:
     """The reason for a skip: what is not there and the command that brings it."""
     go = "" if shutil.which("go") else "Go (1.26 or newer) is not on PATH; install it, then "
-    return f"the real {module.name} server is not built: {go}run `{COMMAND}` once (10 to 25 minutes, kept in {cache()})"
+    command = f"{COMMAND} {module.name}" if module in WHERE_NAMED else COMMAND
+    return f"the real {module.name} server is not built: {go}run `{command}` once (10 to 25 minutes, kept in {cache()})"
 
 
 def build(module: Module) -> Path:
@@ -118,7 +123,8 @@ def build(module: Module) -> Path:
 
 def main() -> int:
     """Build what is missing, say what happens; without Go this is no failure, the tests will skip."""
-    for module in MODULES:
+    named = tuple(module for module in WHERE_NAMED if module.name in sys.argv[1:])
+    for module in named or MODULES:
         if path := found(module):
             print(f"{module.name}: present at {path}", flush=True)
             continue
