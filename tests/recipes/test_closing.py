@@ -28,7 +28,7 @@ from ztui.changes.recovery import recovered
 from ztui.clock import ManualClock, SystemClock
 from ztui.demo.server import DemoThread
 from ztui.engines.incidents import acted
-from ztui.errors import ChangeError, ConnectError, ForbiddenError, OutcomeUnknownError
+from ztui.errors import ChangeError, ConnectError, DataError, ForbiddenError, OutcomeUnknownError
 from ztui.kinds.base import Ref
 from ztui.kinds.incident import Act, Incident, Phase
 from ztui.kinds.told import ActiveViolation, AlertSilence
@@ -209,6 +209,22 @@ async def test_a_token_that_only_reads_is_told_what_it_lacks(tmp_path: Path) -> 
         with pytest.raises(ForbiddenError) as refusal:
             await writer.send(write, live, "c1")
     assert "may write Alert" in refusal.value.next
+
+
+@pytest.mark.parametrize("name", ["../../v1/policies", "a/b", "", "x y", "?", "a" * 200])
+async def test_an_id_that_is_more_than_one_is_never_a_path(tmp_path: Path, name: str) -> None:
+    async def answers(request: web.Request) -> web.Response:
+        assert request.method == "GET"
+        found = listed(violation(id=name)) if request.path == "/v1/alerts" else silences()
+        return web.Response(body=found, content_type="application/json")
+
+    silence = Write(AlertSilence, msgspec.structs.replace(BUSY, uid=name), "delete")
+    async with hand(tmp_path, answers) as (writer, _):
+        if name:  # a violation without an id tells nothing at all
+            with pytest.raises(DataError, match="an id cannot be used"):
+                await writer.send(Write(ActiveViolation, SHELL, "delete"), None, "c1")
+        with pytest.raises(DataError, match="an id cannot be used"):
+            await writer.send(silence, None, "c1")
 
 
 def silences(*held: dict[str, Any]) -> bytes:

@@ -9,6 +9,7 @@ Source: Alertmanager's API v2 (``/silences``, ``/silence/ID``); ACS Central's ``
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
@@ -32,6 +33,7 @@ _LIMIT: Final = 16 * 1024 * 1024
 _REFUSED: Final = (400, 404, 405, 409, 413, 415, 422)
 """Answers that say surely that nothing was written."""
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9-]{1,100}")
 _MARK: Final = "ztui "
 _LIVING: Final = frozenset({"active", "pending"})
 _NEEDS: Final = {
@@ -98,7 +100,7 @@ class BesideWriter:
         if write.kind is ActiveViolation:
             return await self._resolve(write.ref)
         if write.verb == "delete":
-            await self._ask(ALERT_MANAGER, "DELETE", f"/api/v2/silence/{write.ref.uid}", write.ref)
+            await self._ask(ALERT_MANAGER, "DELETE", f"/api/v2/silence/{_id(write.ref.uid)}", write.ref)
             return Sent(await self.read(write))
         if live is not None:
             raise ChangeError("nothing was sent", where=str(write.ref), why="a silence for it is there already")
@@ -133,7 +135,7 @@ class BesideWriter:
 
     async def _resolve(self, ref: Ref) -> Sent:
         for name in await self._violations(ref):
-            await self._ask(CENTRAL, "PATCH", f"/v1/alerts/{name}/resolve", ref, {})
+            await self._ask(CENTRAL, "PATCH", f"/v1/alerts/{_id(name)}/resolve", ref, {})
         return Sent(None)
 
     async def _silence(self, ref: Ref) -> Live | None:
@@ -210,6 +212,13 @@ class BesideWriter:
     def _cluster(self) -> str:
         door = self._door()
         return door.cluster if door is not None else ""
+
+
+def _id(text: str) -> str:
+    """An id as a part of a path. Raises DataError for one that is more than an id."""
+    if not _PLAIN.fullmatch(text):
+        raise DataError("an id cannot be used", why=repr(text[:100]), next="end it by its own console")
+    return text
 
 
 def _live(name: str, alert: str, starts: datetime, ends: datetime, change: str) -> Live:
