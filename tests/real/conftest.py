@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import crds
-from tests.servers.alertmanagers import AlertManagerServer, why_no_alertmanager
+from tests.servers.alertmanagers import AlertManagerServer
 from tests.servers.kube import KubeServer, why_no_server
 from tests.servers.vaults import VaultServer, why_no_vault
 
@@ -52,7 +52,7 @@ def namespace(kube: KubeServer) -> str:
 @pytest.fixture(scope="session")
 def alertmanager() -> Iterator[AlertManagerServer]:
     """A running Alertmanager that tells nobody."""
-    if reason := why_no_alertmanager():
+    if reason := AlertManagerServer.why_not():
         pytest.skip(reason)
     with AlertManagerServer() as server:
         yield server

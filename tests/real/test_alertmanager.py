@@ -66,7 +66,7 @@ async def test_an_alert_is_silenced_and_heard_again(kube: KubeServer, alertmanag
         assert (outcome.state, outcome.words) == ("verified", "done, and proved")
         assert await heard(core, place) == {"Slow"}
         assert await heard(core, f"{place}-other") == {"Busy"}
-        [kept] = [item for item in alertmanager.call("GET", "/api/v2/silences") if item["status"]["state"] == "active"]
+        [kept] = [item for item in alertmanager.get("/api/v2/silences") if item["status"]["state"] == "active"]
         assert kept["comment"] == f"ztui {outcome.change}"
         again = await desk.preview(recipes()[CARD], silence("Busy", place), {"hours": "2"})
         assert again.refusals == ("there is one already",)
@@ -84,8 +84,8 @@ async def test_a_silence_that_somebody_else_ended_is_not_ended_again(
     async with on(kube, alertmanager, tmp_path) as (_, desk):
         shown = await desk.preview(recipes()[CARD], silence("Busy", place), {"hours": "1"})
         outcome = await agree(desk, shown)
-        [mine] = [item for item in alertmanager.call("GET", "/api/v2/silences") if item["comment"].endswith(outcome.change)]
-        alertmanager.call("DELETE", f"/api/v2/silence/{mine['id']}")
+        [mine] = [item for item in alertmanager.get("/api/v2/silences") if item["comment"].endswith(outcome.change)]
+        alertmanager.get(f"/api/v2/silence/{mine['id']}", method="DELETE")
         back = await desk.preview_undo(outcome.change)
         assert [stop.note.reason.code for stop in back.plan.stops] == ["gone-since"]
 

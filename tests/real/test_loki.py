@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from tests.incidents.test_wire import AUDIT, FALCO, TETRAGON, VAULT
-from tests.servers.lokis import LokiServer, why_no_loki
+from tests.servers.lokis import LokiServer
 from tests.sources.small_api import small_api
 from tests.sources.test_http import http_to
 from ztui.kinds.base import Kind
@@ -57,7 +57,7 @@ APPLICATION = {
 
 @pytest.fixture(scope="module")
 def loki() -> Iterator[LokiServer]:
-    if reason := why_no_loki():
+    if reason := LokiServer.why_not():
         pytest.skip(reason)
     with LokiServer() as server:
         server.push("audit", [*LOUD.values(), *STILL.values()])
@@ -70,8 +70,7 @@ async def told(loki: LokiServer, folder: Path, kind: type[Kind]) -> list[Kind]:
 
     async def gateway(request: web.Request) -> web.Response:
         tenant, _, rest = request.path_qs.removeprefix("/api/logs/v1/").partition("/")
-        body = await asyncio.to_thread(loki.call, f"/{rest}", tenant)
-        return web.Response(body=body, content_type="application/json")
+        return web.json_response(await asyncio.to_thread(loki.ask, tenant, f"/{rest}"))
 
     async with small_api(gateway) as api, http_to(api, folder) as http:
         events = await ask(http, kind)

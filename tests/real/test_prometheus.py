@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.prometheuses import PrometheusServer, why_no_prometheus
+from tests.servers.prometheuses import PrometheusServer
 from tests.sources.small_api import kubeconfig
 from ztui.clock import SystemClock
 from ztui.kinds.base import Kind
@@ -75,7 +75,7 @@ def page(now: float) -> str:
 
 @pytest.fixture(scope="module")
 def prometheus() -> Iterator[PrometheusServer]:
-    if reason := why_no_prometheus():
+    if reason := PrometheusServer.why_not():
         pytest.skip(reason)
     with PrometheusServer(page(time.time())) as server:
         yield server

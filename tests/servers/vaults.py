@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import json
 import secrets
-import shutil
 import signal
 import ssl
 import sys
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from tests.servers.build import VAULT, vault_binary, why_missing
-from tests.servers.processes import Child, free_ports
+from tests.servers.build import VAULT
+from tests.servers.daemon import Daemon
+from tests.servers.processes import free_ports
 
 
 class Answer(NamedTuple):
@@ -31,42 +29,29 @@ class Answer(NamedTuple):
 
 def why_no_vault() -> str:
     """Why no Vault can be started here; empty where one can."""
-    return "" if vault_binary() is not None else why_missing(VAULT)
+    return VaultServer.why_not()
 
 
-class VaultServer:
-    """One Vault and the ways to use it; everything it writes lies in one temporary folder."""
+class VaultServer(Daemon):
+    """One Vault and the ways to use it."""
+
+    MODULE = VAULT
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="ztui-vault-"))
+        super().__init__()
         self.root = f"root-{secrets.token_hex(8)}"
         self.ca_file = self.folder / "vault-ca.pem"
-        self.url = ""
-        self._child: Child | None = None
 
-    def __enter__(self) -> Self:
-        binary = vault_binary()
-        assert binary is not None, why_no_vault()
+    def arguments(self) -> list[str]:
+        """In its development mode, over TLS."""
         port = free_ports(1)[0]
         self.url = f"https://127.0.0.1:{port}"
-        command = [str(binary), "server", "-dev", f"-dev-listen-address=127.0.0.1:{port}", f"-dev-root-token-id={self.root}"]
-        command += ["-dev-tls", f"-dev-tls-cert-dir={self.folder}", "-dev-no-store-token", "-log-level=error"]
-        self._child = Child(command, self.folder / "vault.log", {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"})
-        try:
-            self._child.wait_ready(self._answers, 60)
-        except BaseException:
-            self.stop()
-            raise
-        return self
+        told = ["server", "-dev", f"-dev-listen-address=127.0.0.1:{port}", f"-dev-root-token-id={self.root}"]
+        return [*told, "-dev-tls", f"-dev-tls-cert-dir={self.folder}", "-dev-no-store-token", "-log-level=error"]
 
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """End it and remove its folder."""
-        if self._child is not None:
-            self._child.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+    def is_ready(self) -> bool:
+        """It is unsealed."""
+        return self.ca_file.exists() and self.call("GET", "sys/health", token="").status == 200
 
     def call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, *, token: str | None = None, namespace: str = ""
@@ -97,12 +82,6 @@ class VaultServer:
         """A new token with these policies."""
         found: str = self.write("auth/token/create", policies=policies, **fields)["auth"]["client_token"]
         return found
-
-    def _answers(self) -> bool:
-        try:
-            return self.ca_file.exists() and self.call("GET", "sys/health", token="").status == 200
-        except (OSError, ValueError):
-            return False
 
 
 def main() -> int:
