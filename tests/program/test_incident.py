@@ -81,3 +81,47 @@ def test_an_attack_is_contained_with_twenty_keys(attacked: DemoThread, tmp_path:
     assert re.search(r"→ acknowledged by admin: evidence kept in .+bundle-", note)
     assert "→ contained by admin" in note
     assert re.search(r"R-QUARANTINE on .+ verified", note)
+
+
+def test_what_still_tells_of_it_is_silenced_and_heard_again(attacked: DemoThread, tmp_path: Path) -> None:
+    config = own_settings(tmp_path, attacked)
+    attack = attacked.server.attack
+    assert attack is not None
+    while attack.step():
+        pass
+    admin = Client(attacked.telemetry_url, attacked.ca_pem, attacked.token("admin"))
+
+    def heard() -> list[str]:
+        found = admin.ask("/api/v2/alerts?silenced=false").body
+        return [item["labels"]["alertname"] for item in found]
+
+    assert heard() == ["CPUThrottlingHigh"]
+    with Program(tmp_path, size=(110, 36), ZTUI_CONFIG=config, KUBECONFIG=str(tmp_path / "kubeconfig")) as ztui:
+        ztui.until("1 incident (i)")
+        hands = Hands(ztui)
+        hands.press("i", shown="(i)")
+        hands.press("Enter", "what happened")
+        ztui.until("alertmanager")
+        hands.press("f", "contain")
+        hands.press("a", "next state")
+        ztui.until("acknowledged · ")
+        assert "Silence an alert" not in ztui.text
+        hands.press("a", "next state")
+        hands.press("Enter", shown="state i")
+        ztui.until("Silence an alert for a while")
+        for _ in range(20):
+            hands.press("Down", shown="Silence an alert")
+        hands.press("Enter", "look, then do it")
+        ztui.until("for how many hours")
+        hands.press("Enter", "go on")
+        ztui.until("reach nobody for 4 hours")
+        assert hands.consent() == "CPUThrottlingHigh"
+        ztui.until("verified: done, and proved")
+        assert heard() == []
+        hands.press("U", "take it back")
+        ztui.until("take back ")
+        assert hands.consent() == "CPUThrottlingHigh"
+        ztui.until("verified: ")
+        ztui.press("qqq")
+    assert heard() == ["CPUThrottlingHigh"]
+    ran(tmp_path, "journal", "verify")
