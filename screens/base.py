@@ -228,7 +228,7 @@ class FrameScreen(SizedScreen):
 
     def _header(self, frame: Frame) -> tuple[list[Cell], list[Cell]]:
         if self.has_class("tiny"):
-            return [cell("ztui: too small", "warn")], []
+            return [cell(f"ztui: too small, takes {LEAST[0]}x{LEAST[1]}", "warn")], []
         app, health = self.ztui, frame.health
         wide = self.size.width >= WIDE
         name = app.label or (health.context if health else "") or "no cluster"

@@ -90,7 +90,7 @@ def capture(app: ZtuiApp, target: str, incident: Incident | None = None) -> None
     if core is None:
         app.tell("there is no cluster yet")
         return
-    app.tell(f"evidence about {target} is captured: this may take a minute")
+    app.tell(f"evidence about {target} is being captured: this may take a minute")
     app.run_worker(_captured(app, core, target, incident), name=f"capture {target}", group="capture", exclusive=True)
 
 

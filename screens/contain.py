@@ -101,7 +101,7 @@ class ContainScreen(OfIncident, LinesScreen):
         self._done = tuple(
             Done(item.first.recipe, part.ref.namespace, part.ref.name, item.first.at)
             for item in changes or ()
-            if item.state == "verified"
+            if item.state == "verified" and not item.first.undoes
             for part in item.parts
             if part.ref is not None
         )

@@ -48,6 +48,7 @@ class OfIncident(FrameScreen):
             core.act(self.incident, "", "acknowledged")
         else:
             self.query_one(Prompt).ask(":", f"state {self.incident} {following(found)} ")
+            self.ztui.tell("Enter sets this state, with what you type behind it; Esc leaves it as it is")
 
     def action_evidence(self) -> None:
         """Keep what can be known, before anything is done."""

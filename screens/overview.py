@@ -31,6 +31,7 @@ class OverviewScreen(FrameScreen):
         ("1-4", "phase"),
         ("g", "guide"),
         ("f", "fix next step"),
+        ("i", "incidents"),
         ("w", "identity"),
         ("m", "mTLS"),
         ("p", "policy"),
@@ -92,6 +93,10 @@ class OverviewScreen(FrameScreen):
         check = self.next_check()
         if check:
             self.app.push_screen(DetailScreen(f"check:{check}"))
+
+    def action_filter(self) -> None:
+        """Four phases need none."""
+        self.ztui.tell("there is no list to filter here: / works in the lists that Enter, w, m, p, v and i open")
 
     def _headline(self, frame: Frame, board: Board) -> list[Line]:
         lines = [Line("head:0", (cell(headline(board, self.ztui.settings.namespace), "strong"),))]

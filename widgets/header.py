@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from rich.cells import cell_len
 from textual.strip import Strip
 
 from widgets.content import Toned, fit, strip_of
 from ztui.panes.base import Cell, cell
+
+_WORTH: Final = 6
+"""So much room behind a key is worth beginning it: two gaps, and four letters of what it does."""
 
 HELP: Final = "help"
 """What the key that tells all keys does."""
@@ -18,6 +21,7 @@ HELP: Final = "help"
 class Bar(Toned):
     """One line of cells from the left, and some from the right; what does not fit is cut on the left."""
 
+    PAIRS: ClassVar[bool] = False
     DEFAULT_CSS = "Bar { height: 1; width: 1fr; background: $panel; }"
 
     def __init__(self, id: str | None = None) -> None:  # noqa: A002  the framework's word
@@ -38,7 +42,9 @@ class Bar(Toned):
         right = [(f"{item.text} ", base + self.tone(item.tone)) for item in self._right if item.text]
         room = max(0, width - sum(cell_len(text) for text, _ in right) - 1)
         left, used = [], 0
-        for item in self._left:
+        for at, item in enumerate(self._left):
+            if self.PAIRS and at % 2 == 0 and used + cell_len(item.text) + _WORTH > room:
+                break  # a key without a word says nothing
             text = fit(item.text, min(cell_len(item.text), room - used - 1))
             if not text:
                 break
@@ -49,6 +55,8 @@ class Bar(Toned):
 
 class Keys(Bar):
     """The keys that work here, as many as fit."""
+
+    PAIRS = True
 
     def show_keys(self, keys: Sequence[tuple[str, str]]) -> None:
         """Show ``(key, what it does)`` pairs, most wanted first; the one that tells all of them always has room, on the right."""

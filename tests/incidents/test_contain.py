@@ -11,7 +11,7 @@ from tests.worlds import NOW, view_of
 from ztui.engines.incidents import acted
 from ztui.kinds.incident import KEPT, Act, Incident
 from ztui.panes.base import Line
-from ztui.panes.contain import EVIDENCE, Done, contain_lines, fused_in, key_of, measures_of
+from ztui.panes.contain import EVIDENCE, Done, contain_lines, fused_in, key_of, measures_of, reminder
 from ztui.recipes.contain import Measure
 from ztui.store import Put
 
@@ -84,3 +84,8 @@ def test_a_fuse_is_a_job_of_its_name() -> None:
     job = {"kind": "Job", "metadata": {"name": "ztui-fuse-web-1", "namespace": "shop"}}
     other = {"kind": "Job", "metadata": {"name": "backup", "namespace": "bank"}}
     assert fused_in(view_of(["ns/shop", "ns/bank", job, other]).state) == {"shop"}
+
+
+def test_what_tells_of_it_says_what_ends_it() -> None:
+    assert "ends by itself" in reminder("R-SILENCE", NOW, NOW + timedelta(hours=2), fused=False)
+    assert "nothing takes it back" in reminder("R-ACS-RESOLVE", NOW, NOW, fused=False)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.demo.assessed import Assessed
-from tests.panes.test_mtls import IN, LABELLED, authz, by, cells, rows_of
+from tests.panes.test_mtls import IN, LABELLED, authz, by, cells, rows_of, traffic
 from tests.panes.test_workloads import MESH, pod
 from tests.worlds import NOW
 from ztui.board import cells_of
@@ -53,7 +53,7 @@ def told(*objects: str | Mapping[str, Any], column: str = "plaintext", **how: An
         ([MESH, IN, SEEN, day(count=9, mutual=9)], ("nobody", "pass")),
         ([MESH, IN, SEEN, day(count=9, mutual=5)], ("?", "unknown")),
         ([pod(), SEEN, day()], ("not counted", "unknown")),
-        ([MESH, IN, day(count=99, plain=3, before=9, plainBefore=1), call("old", 3)], ("payments/old: 3 (+2)", "fail")),
+        ([MESH, IN, day(count=99, plain=3, before=9, plainBefore=1), call("old", 3)], ("payments/old: 3 (2 more)", "fail")),
         ([MESH, IN, day(count=99, plain=8), call("old", 3), call("older", 5)], ("payments/older and 1 more: 8", "fail")),
         ([MESH, IN, SEEN, day(count=9, plain=9, nameless=9)], ("callers without a name: 9", "fail")),
         ([MESH, IN, day(count=9, mutual=9), call("old", 0, count=500, told=False)], ("nobody", "pass")),
@@ -110,13 +110,13 @@ ALL = dict.fromkeys(range(24), 9.0)
     [
         ([], ("?", "unknown"), "when it was called in plaintext is not measured: "),
         ([hours({}, {})], ("–", "dim"), "nothing called it in the last day, as far as the mesh counts"),
-        ([hours(ALL, {})], ("▁" * 24, "pass"), "it was called in 24 of the last 24 hours, in none of them in plaintext"),
-        ([hours(ALL, {5: 9.0, 4: 4.5, 3: 1.0})], ("▁" * 18 + "█▅▂▁▁▁", "warn"), ", in 3 of them in plaintext, the last time 3 h"),
-        ([hours({1: 5.0}, {1: 5.0})], ("·" * 22 + "█·", "warn"), "in 1 of the last 24 hours, in all of them in plaintext, the"),
+        ([hours(ALL, {})], ("·" * 24, "pass"), "called in 24 of the last 24 hours, in none of them in plaintext"),
+        ([hours(ALL, {5: 9.0, 4: 4.5, 3: 1.0})], ("·" * 18 + "█▄▁···", "warn"), ", in 3 of them in plaintext, the last time 3 h"),
+        ([hours({1: 5.0}, {1: 5.0})], ("-" * 22 + "█-", "warn"), "in 1 of the last 24 hours, in all of them in plaintext, the"),
         ([hours(ALL, ALL)], ("█" * 24, "fail"), "in 24 of the last 24 hours, in all of them in plaintext, also in the last one"),
-        ([hours(ALL, {}, {2: 1.0})], ("▁" * 21 + "?▁▁", "unknown"), "in plaintext that is known; of some calls in 1 of them"),
-        ([hours(ALL, {4: 9.0}, {2: 1.0})], ("▁" * 19 + "█▁?▁▁", "warn"), "of some calls in 1 of them the mesh does not say"),
-        ([hours(ALL, {0: 0.4})], ("▁" * 24, "pass"), "in none of them in plaintext"),
+        ([hours(ALL, {}, {2: 1.0})], ("·" * 21 + "?··", "unknown"), "in plaintext that is known; of some calls in 1 of them"),
+        ([hours(ALL, {4: 9.0}, {2: 1.0})], ("·" * 19 + "█·?··", "warn"), "of some calls in 1 of them the mesh does not say"),
+        ([hours(ALL, {0: 0.4})], ("·" * 24, "pass"), "in none of them in plaintext"),
     ],
 )
 def test_plaintext_is_drawn_by_the_hour(objects: list[Any], cell: tuple[str, str], says: str) -> None:
@@ -263,8 +263,26 @@ def test_the_demo_s_old_gateway_is_named_with_the_day_before(tmp_path: Path) -> 
     rows = {(row.unit.name, row.port): row for row in all_ports(View(found.store.tick(NOW)), cells_of(None), "payments")}
     found.judge.close()
     [api] = [line for line in mtls_lines(rows.values()) if line.cells[0].text == "payments/api" and line.cells[1].text == "8080"]
-    assert api.cells[6].text == "payments/old-gateway: 130 (-78)"
+    assert api.cells[6].text == "payments/old-gateway: 3,024 (1,814 fewer)"
     says = next(fact.says for fact in facts(rows["api", 8080]) if fact.column == "plaintext")
-    assert "130 times by payments/old-gateway" in says
+    assert "3,024 times by payments/old-gateway" in says
     assert "STRICT would cut them off" in says
     assert next(fact.text for fact in facts(rows["old-gateway", 8080]) if fact.column == "plaintext") == "not counted"
+
+
+def test_of_a_port_apart_nothing_is_said_that_was_counted_at_others() -> None:
+    kept = pod(sidecar=True)
+    kept["metadata"] = {**kept["metadata"], "annotations": {"traffic.sidecar.istio.io/excludeInboundPorts": "8080"}}
+    objects = [MESH, kept, day(count=99, plain=9), call("old", 9), traffic(http=100, httpMutual=97)]
+    found = cells(*objects)
+    assert (found["seen"], found["plaintext"]) == (("not counted", "unknown"), ("not counted", "unknown"))
+    (row,) = rows_of(objects)
+    page = port_page(PortPage(row))
+    assert any("changes nothing here: no mesh stands before this port" in cell.text for line in page for cell in line.cells)
+
+
+def test_strict_cuts_off_whom_no_policy_lets_in_and_who_was_counted() -> None:
+    (row,) = rows_of([MESH, IN, day(count=99, plain=9), call("old", 9)])
+    texts = [cell.text for line in port_page(PortPage(row)) for cell in line.cells]
+    [strict] = [text for text in texts if text.startswith("would cut off those who called it in plaintext")]
+    assert strict.endswith("was counted: payments/old")

@@ -68,7 +68,7 @@ def _line(item: Change) -> Line:
         cell(f"{first.at.astimezone(UTC):%Y-%m-%d %H:%M}", "dim"),
         cell(item.id),
         cell(item.state, tone),
-        cell(first.recipe),
+        cell(f"undo {first.recipe}" if first.undoes else first.recipe),
         cell(f"{on} and {more} more" if more > 0 else on),
         cell(how, "dim"),
     )

@@ -79,7 +79,9 @@ def _what(preview: Preview) -> list[str]:
     for (word, kind, place), names in groups.items():
         told = ", ".join(names) if all(names) else f"{len(names)}, whose names are not shown"
         found.append(f"{word} {kind}{f' in {place}' if place else ''}: {told}")
-    return [clean(item, limit=len(item)) for item in found] or ["nothing is left to change"]
+    return [clean(item, limit=len(item)) for item in found] or [
+        "nothing can be changed like this" if preview.plan.stops else "nothing is left to change"
+    ]
 
 
 def _closes(preview: Preview) -> list[str]:
@@ -132,7 +134,7 @@ def _rights(preview: Preview, mode: Mode) -> str:
     if preview.rights:
         return f"you may not {', '.join(preview.rights)}"
     beside = any(step.write.kind.SOURCE == "beside" for step in preview.steps)
-    words = "told only when it is asked; a refusal changes nothing" if beside else "you may do this ✔"
+    words = "whether you may is told when it is sent; a refusal changes nothing" if beside else "you may do this ✔"
     return words + ("; this production context is locked: u unlocks it for 15 minutes" if mode.locked else "")
 
 
@@ -146,8 +148,8 @@ def _git(preview: Preview) -> str:
 
 def _dry(preview: Preview) -> str:
     if all(step.write.kind.SOURCE in {"vault", "beside"} for step in preview.steps):
-        who = "a Vault" if preview.steps[0].write.kind.SOURCE == "vault" else "who is asked here"
-        return f"({who} tries nothing out: this is what was read, beside what would be sent)"
+        tries = "a Vault tries nothing out" if preview.steps[0].write.kind.SOURCE == "vault" else "nothing can be tried out there"
+        return f"({tries}: this is what was read, beside what would be sent)"
     if preview.blind:
         problems = [step.problem for step in preview.steps if step.problem and not step.refused]
         return f"(not tried on the server: {clean(problems[0], limit=200)})"
@@ -170,7 +172,7 @@ def _undo(preview: Preview) -> str:
         f"deletes the {made} objects in reverse order" if made == len(preview.steps) and made > 1 else "restores what was there"
     )
     if made == 1 == len(preview.steps):
-        words = "deletes the object"
+        return "deletes the object; offered for as long as nobody edits it"
     return f"{words}; offered for as long as nobody edits them"
 
 
@@ -180,7 +182,7 @@ def ask(need: Need, typed: str, reason: str, *, stage: str) -> Clean:
         return clean(f"why (kept in the journal; Enter goes on): {reason}▏")
     if need.risk_class == "safe":
         return clean("press y to apply, Esc to go back")
-    return clean(f'type "{need.word}" to apply: {typed}▏', limit=300)
+    return clean(f'type "{need.word}" to apply, by hand: {typed}▏', limit=300)
 
 
 def objects(plan: Plan) -> str:

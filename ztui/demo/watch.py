@@ -153,11 +153,12 @@ async def serve(cluster: Cluster, call: Call, form: Form) -> web.StreamResponse:
         except ApiError as refused:
             if refused.code != 410:
                 raise
-            await response.prepare(call.request)
-            await response.write(encode({"type": "ERROR", "object": refused.status()}) + b"\n")
+            with contextlib.suppress(ConnectionError):  # whoever asked may be gone already
+                await response.prepare(call.request)
+                await response.write(encode({"type": "ERROR", "object": refused.status()}) + b"\n")
             return response
-        await response.prepare(call.request)
         with contextlib.suppress(ConnectionError):
+            await response.prepare(call.request)
             await _run(watch, response, lines, stream)
     finally:
         watch.close()

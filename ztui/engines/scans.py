@@ -110,13 +110,13 @@ def ways_in(view: View, namespace: str) -> tuple[tuple[dict[str, str], tuple[Ref
     return tuple(found)
 
 
-def started(pod: Pod) -> Iterator[tuple[str, str]]:
-    """(image as asked for, image as reported) of each container that has started."""
+def started(pod: Pod, but: frozenset[str] = frozenset()) -> Iterator[tuple[str, str]]:
+    """(image as asked for, image as reported) of each container that has started, ``but`` for those of these names."""
     asked = {item.name: item.image for item in pod.containers}
     status = pod.status
     groups = (status.container_statuses, status.init_container_statuses, status.ephemeral_container_statuses)
     for item in (item for group in groups for item in group or ()):
-        if item.image_id:
+        if item.image_id and item.name not in but:
             yield asked.get(item.name, ""), item.image_id
 
 

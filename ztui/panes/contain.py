@@ -79,8 +79,17 @@ def done_at(item: Measure, done: Iterable[Done], since: datetime) -> datetime | 
     return max((one.at for one in mine if item.step != "close" or one.name == item.on.name), default=None)
 
 
-def reminder(at: datetime, now: datetime, *, fused: bool) -> str:
+_ENDS: Final = {
+    "R-SILENCE": "it ends by itself after the hours that were agreed to: J, then U, ends it before",
+    "R-ACS-RESOLVE": "nothing takes it back",
+}
+"""What ends what tells of an incident."""
+
+
+def reminder(recipe: str, at: datetime, now: datetime, *, fused: bool) -> str:
     """What stands since when, and what ends it: nothing but a person, unless the cluster holds a fuse for it."""
+    if recipe in _ENDS:
+        return f"done {at:%H:%M:%S} UTC, {span(now - at)} ago; {_ENDS[recipe]}"
     ends = "its fuse ends it in the cluster" if fused else "nothing ends it by itself: J, then U, takes it back"
     late = " still wanted?" if now - at >= LONG and not fused else ""
     return f"done {at:%H:%M:%S} UTC, {span(now - at)} ago;{late} {ends}"
@@ -108,7 +117,8 @@ def contain_lines(
     for number, item in enumerate(measures, 2):
         key, card = key_of(item), cards.get(item.recipe)
         made, skips = done_at(item, changes, incident.opened), key in skipped
-        says = reminder(made, now, fused=item.step == "network" and item.on.namespace in fused) if made else told(item.why)
+        ends = item.step == "network" and item.on.namespace in fused
+        says = reminder(item.recipe, made, now, fused=ends) if made else told(item.why)
         tone: Tone = "dim" if skips or not item.works else _TONES.get(card.risk_class, "plain") if card else "dim"
         glyph = "✔" if made is not None else "–" if skips or not item.works else str(number)
         lines.append(

@@ -12,9 +12,8 @@ _STEPS = "▁▂▃▄▅▆▇█"
 
 
 def step(share: float) -> str:
-    """A share of one as one sign: the lowest step for nothing alone."""
-    top = len(_STEPS) - 1
-    return _STEPS[min(top, math.ceil(share * top)) if share > 0 else 0]
+    """A share of one, above nothing, as one sign: the full block is all."""
+    return _STEPS[min(len(_STEPS), max(1, math.ceil(share * len(_STEPS)))) - 1]
 
 
 def plot(curve: Sequence[float]) -> str:

@@ -28,10 +28,10 @@ PHASE_TONES: Final[dict[Phase, Tone]] = {
 TITLES: Final = ("", "level", "state", "last", "on", "what", "told by", "n", "id")
 _NEXT: Final[dict[Phase, str]] = {
     "new": "a acknowledges it, so that others see that somebody looks; f contains it",
-    "acknowledged": "f contains it; b shows what could be reached from here",
-    "contained": "find the cause and remove it, then a brings it to eradicated",
+    "acknowledged": "f contains it; b shows what could be reached from here; a says that it is contained",
+    "contained": "find the cause and remove it, then a brings it to eradicated; f ends alerts that still tell of it",
     "eradicated": "watch that nothing comes again, then a closes it",
-    "closed": "",
+    "closed": "nothing; a opens it again",
 }
 
 

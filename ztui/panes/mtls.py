@@ -100,6 +100,11 @@ class PortRow(msgspec.Struct, frozen=True):
         return isinstance(self.accepts, Inbound) and self.accepts.mode == "STRICT"
 
     @property
+    def is_apart(self) -> bool:
+        """Whether the workload is in the mesh, and this port of it is not: what the mesh counts is of its other ports."""
+        return self.state != "none" and not self.counted
+
+    @property
     def counted(self) -> bool:
         """Whether a mesh stands before the port, and so counts what comes to it."""
         return isinstance(self.accepts, Gap) or self.accepts.mode != "PLAINTEXT"
@@ -126,7 +131,7 @@ def mtls_lines(rows: Iterable[PortRow], *, faults_only: bool = False, kept: Kept
 
 def facts(row: PortRow) -> tuple[Fact, ...]:
     """What is said of a port, each with the objects that decide: what it accepts, what was seen, who calls, who may call."""
-    plain = plain_fact(unit_name(row.unit), row.plain, row.plain_gap, counted=row.counted)
+    plain = plain_fact(unit_name(row.unit), row.plain, row.plain_gap, counted=row.counted, apart=row.is_apart)
     by_hour = hours_fact(row.hours, row.hours_gap, counted=row.counted)
     through = (waypoint_fact(row.passes),) if row.passes is not None else ()
     return _enrolment(row), _accepts(row), _seen(row), plain, by_hour, _may(row), *through
@@ -245,6 +250,8 @@ def _seen(row: PortRow) -> Fact:
     seen = row.seen
     if isinstance(seen, Gap):
         return Fact("seen", "?", "unknown", f"what it is sent is not measured: {gap_text(seen)}")
+    if row.is_apart or (not row.counted and (seen is None or seen.share is None)):
+        return Fact("seen", "not counted", "unknown", "no mesh stands before it, so nobody counts what it is sent")
     if seen is None or seen.share is None:
         by = (seen.by,) if seen is not None else ()
         return Fact("seen", "no calls", "dim", "nothing called it in the last hour, as far as the mesh counts", by)

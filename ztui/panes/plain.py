@@ -17,12 +17,15 @@ NAMED: Final = 5
 """So many callers are named in a sentence."""
 
 
-def plain_fact(name: str, found: Plaintext, gap: Gap | None, *, counted: bool) -> Fact:
+def plain_fact(name: str, found: Plaintext, gap: Gap | None, *, counted: bool, apart: bool = False) -> Fact:
     """Who called in plaintext in the last day. What was counted stands, whatever else is not known.
 
-    ``counted`` says whether a mesh stands before the port at all: past it nobody counts.
+    ``counted`` says whether a mesh stands before the port at all: past it nobody counts. ``apart`` says that one stands before
+    other ports of the workload, and what is counted is of those.
     """
     by = (*found.by, *(item.by for item in found.callers))
+    if apart:
+        return Fact("plaintext", "not counted", "unknown", "no mesh stands before it, so nobody counts who calls it in plaintext")
     if found.plain >= LEAST:
         return Fact("plaintext", _short(found), "fail", _sentence(name, found, gap), by)
     if gap is not None:
@@ -51,7 +54,7 @@ def hours_fact(found: Hours, gap: Gap | None, *, counted: bool) -> Fact:
     if not called:
         return Fact(name, "–", "dim", "nothing called it in the last day, as far as the mesh counts", found.by)
     drawn = "".join(map(_drawn, found.hours))
-    says = f"{drawn} until now: it was called in {called} of the last {len(found.hours)} hours"
+    says = f"{drawn} its share of each hour's calls, until now: called in {called} of the last {len(found.hours)} hours"
     plain = [ago for ago, item in enumerate(reversed(found.hours)) if item.plain >= LEAST]
     unsaid = sum(item.unsaid >= LEAST for item in found.hours)
     but = f"; of some calls in {unsaid} of them the mesh does not say how they came" if unsaid else ""
@@ -103,11 +106,11 @@ def plain_document(found: Plaintext, gap: Gap | None, *, counted: bool) -> dict[
 
 
 def _drawn(hour: Hour) -> str:
-    """A dot where nothing called, the lowest step where all came over mutual TLS, a question where nobody can say that."""
+    """A bar for plaintext, a dot where all came over mutual TLS, a dash where nothing called, a question where nobody can say."""
     if hour.calls < LEAST:
-        return "·"
+        return "-"
     if hour.plain < LEAST:
-        return "?" if hour.unsaid >= LEAST else step(0.0)
+        return "?" if hour.unsaid >= LEAST else "·"
     return step(hour.plain / hour.calls)
 
 
@@ -119,7 +122,8 @@ def _short(found: Plaintext) -> str:
 
 
 def _change(found: Plaintext) -> str:
-    return "" if found.before is None else f" ({round(found.plain) - round(found.before):+,d})"
+    more = 0 if found.before is None else round(found.plain) - round(found.before)
+    return f" ({abs(more):,d} {'more' if more > 0 else 'fewer'})" if more else ""
 
 
 def _sentence(name: str, found: Plaintext, gap: Gap | None) -> str:

@@ -32,7 +32,7 @@ TELLS: Final = {
     "accepts": "Accepts:",
     "seen": "Seen:",
     "plaintext": "Plaintext:",
-    "by hour": "By hour:",
+    "by hour": "Plaintext by hour:",
     "callers": "Callers:",
     "waypoint": "Waypoint:",
 }
@@ -167,6 +167,8 @@ def _strict(row: PortRow, page: PortPage) -> tuple[str, Tone]:
     """What STRICT would break here, before anybody presses a key."""
     if row.state == "none":
         return "changes nothing here: take the workload into the mesh first", "dim"
+    if row.is_apart:
+        return "changes nothing here: no mesh stands before this port", "dim"
     broken = [item for item in page.callers if item.under_strict == "broken"]
     if row.in_force:
         words = f"is in force; {len(broken)} who can reach it would be refused"
@@ -174,11 +176,18 @@ def _strict(row: PortRow, page: PortPage) -> tuple[str, Tone]:
         more = f" and {len(broken) - 5} more" if len(broken) > 5 else ""
         names = ", ".join(unit_name(item.unit) for item in broken[:5])
         words = f"would cut off {len(broken)} who can reach it in plaintext: {names}{more}"
+    elif row.plain.callers:
+        words = "would cut off those who called it in plaintext"
     else:
         words = "would cut nobody off of those who can reach it"
+    known = {(item.unit.namespace, item.unit.name) for item in page.callers}
+    others = [item for item in row.plain.callers if (item.namespace, item.name) not in known]
+    if others:  # what was counted is true, whatever policies say of it now
+        names = ", ".join(f"{item.namespace}/{mark_name(item.name)}" for item in others)
+        words += f"; and, though no policy lets them in now, who was counted: {names}"
     if page.gap is not None:
         return f"{words}; whom else it would, cannot be told: {gap_text(page.gap)}", "unknown"
-    return words, "pass" if row.in_force or not broken else "warn"
+    return words, "pass" if row.in_force or not (broken or row.plain.callers) else "warn"
 
 
 def _how(item: Caller) -> str:

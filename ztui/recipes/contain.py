@@ -80,6 +80,7 @@ UNREAD: Final = Reason("contain-logins-unread", "logins cannot be read ({why}): 
 STANDS: Final = Reason("contain-stands", "{app} undoes nothing by itself")
 UNKNOWN: Final = Reason("contain-unknown", "{what} is nothing that can be contained from here")
 
+_INJECTED: Final = frozenset({"istio-proxy", "istio-init", "istio-validation"})
 _ALL_AGES: Final = "0"
 _SHOWN: Final = 3
 
@@ -207,18 +208,23 @@ def _stopping(view: View, ref: Ref, root: Ref, pods: tuple[Pod, ...]) -> Iterato
 
 
 def _blocking(view: View, ref: Ref, root: Ref, pods: tuple[Pod, ...]) -> Iterator[Measure]:
-    """The images of its own, then those that others run too."""
-    found = {name for pod in pods for asked, image_id in started(pod) if (name := normalised(image_id, asked))}
+    """The images of its own, then those that others run too. What a mesh puts into pods is not the workload's."""
+    found = {name for pod in pods for asked, image_id in started(pod, _INJECTED) if (name := normalised(image_id, asked))}
     by_digest = {digest_of(name): name for name in sorted(found)}
     others = {digest: [str(user) for user in users(view, digest) if user != root] for digest in by_digest}
     for digest, name in sorted(by_digest.items(), key=lambda item: (len(others[item[0]]), item[1])):
         on, shared = image_ref(name), others[digest]
         told = note(IMAGE, on, image=name)
         if shared:
-            told = note(IMAGE_SHARED, on, image=name, count=len(shared), others=", ".join(shared[:_SHOWN]))
+            told = note(IMAGE_SHARED, on, image=name, count=len(shared), others=_named(shared))
         yield Measure("image", "R-IMAGE-BLOCK", on, told)
     if not by_digest:
         yield Measure("image", "R-IMAGE-BLOCK", ref, note(NO_IMAGE, ref), works=False)
+
+
+def _named(shared: list[str]) -> str:
+    more = len(shared) - _SHOWN
+    return ", ".join(shared[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _nodes(ref: Ref, pods: tuple[Pod, ...]) -> Iterator[Measure]:

@@ -77,7 +77,7 @@ TEMPLATE: Final = Reason("template-too", "new pods of {root} start in the quaran
 NO_TEMPLATE: Final = Reason("no-template", "{what} has no template that could be changed from here")
 STAYS: Final = Reason("stays-aside", "when it ends, {what} stays as it is until the change is taken back")
 
-LABELS: Final = Question("labels", "Labels that other policies and Services select: aside, or stay", "aside")
+LABELS: Final = Question("labels", "Labels by which Services and other policies find its pods: aside, or stay", "aside")
 NEW_PODS: Final = Question("template", "Quarantine its new pods too: yes or no", "no")
 SELECTING: Final[tuple[type[Kind], ...]] = (NetworkPolicy, Service, *RULES_WHERE_SERVED)
 READS: Final[tuple[type[Kind], ...]] = (*OPENINGS, *WORKLOADS, *WORKLOADS_WHERE_SERVED, *SCOPE, Service, *read_by("ZT2-NET-001"))
