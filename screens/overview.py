@@ -48,7 +48,8 @@ class OverviewScreen(FrameScreen):
 
     def body(self) -> Sequence[Widget]:
         """Headline, phases as columns or as a list, next step."""
-        columns = (Column("", flex=3, least=22), Column("", 12), Column("", overview.BAR), Column("", 12), Column("", flex=2))
+        name, counts = Column("", flex=3, least=22), Column("", flex=2, least=15)
+        columns = (name, Column("", 12), Column("", overview.BAR), Column("", 11), counts)
         return (
             TextPane(id="headline"),
             Vertical(PhaseColumns(id="columns"), LineTable(columns, header=False, id="phases"), id="judged"),

@@ -202,9 +202,9 @@ COLUMNS_OF = {
     },
 }
 PORTS_OF = {
-    "ledger": ("none", "plaintext", "?", "?", "–"),
-    "api": ("sidecar", "strict", "?", "?", "corp.example/ns/shop/sa/web"),
-    "web": ("sidecar", "strict", "?", "?", "anybody"),
+    "ledger": ("none", "plaintext", "?", "?", "?", "–"),
+    "api": ("sidecar", "strict", "?", "?", "?", "corp.example/ns/shop/sa/web"),
+    "web": ("sidecar", "strict", "?", "?", "?", "anybody"),
 }
 API, WEB, ROLE_REF = "pod/shop/api", "pod/shop/web", "vaultrole/main/auth/kubernetes/role/shop-api"
 SHOWN: dict[str, set[tuple[str, ...]]] = {

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ztui.errors import ForbiddenError, LoginError
 from ztui.frame import Frame
 from ztui.health import Freshness, Health, KindHealth, SideLink, VaultLink
 from ztui.panes.base import Line, Tone, cell
+from ztui.view import Why
 
 FRESH_TONES: dict[Freshness, Tone] = {
     Freshness.CONNECTING: "unknown",
@@ -52,7 +54,8 @@ def side_words(link: SideLink) -> str:
     """The connection to what stands beside the cluster in a line: address, state, and for how long nothing was heard."""
     if not link.found:
         return "not connected: no Route leads there, and the settings name none"
-    return "  ".join(part for part in (link.address, f"{link.freshness}{_age(link)}") if part)
+    state = "refused" if isinstance(link.problem, ForbiddenError | LoginError) else f"{link.freshness}{_age(link)}"
+    return "  ".join(part for part in (link.address, state) if part)
 
 
 def _age(link: SideLink | VaultLink) -> str:
@@ -92,21 +95,27 @@ def kinds(health: Health) -> list[Line]:
 def _rank(item: KindHealth) -> int:
     if item.freshness is not Freshness.LIVE:
         return 0
-    return {"backing off": 1, "blocked": 2}.get(item.state, 3)
+    return 4 if _is_absent(item) else {"backing off": 1, "blocked": 2}.get(item.state, 3)
+
+
+def _is_absent(item: KindHealth) -> bool:
+    """Whether the server proved that it does not serve the kind: that is no trouble."""
+    return item.state == "blocked" and item.note.startswith(Why.ABSENT)
 
 
 def _kind(item: KindHealth) -> Line:
     name = f"{item.plural}.{item.group}" if item.group else item.plural
-    blocked = item.state == "blocked"
-    tone: Tone = "unknown" if blocked else FRESH_TONES[item.freshness]
+    absent = _is_absent(item)
+    blocked = item.state == "blocked" and not absent
+    tone: Tone = "dim" if absent else "unknown" if blocked else FRESH_TONES[item.freshness]
     age = f" {item.silent_s:.0f} s" if item.freshness in {Freshness.STALE, Freshness.LOST} else ""
     return Line(
         f"kind:{name}:{item.scope}",
         (
-            cell("✖" if blocked else "●", tone),
+            cell("–" if absent else "✖" if blocked else "●", tone),
             cell(name),
             cell(item.scope or "cluster", "dim"),
-            cell(item.state if blocked else f"{item.freshness}{age}", tone),
+            cell("not served" if absent else item.state if blocked else f"{item.freshness}{age}", tone),
             cell(str(item.events), "dim"),
             cell(str(item.restarts), "dim"),
             cell(item.note),

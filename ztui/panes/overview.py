@@ -13,7 +13,7 @@ from ztui.score import DONE, PhaseResult, RowResult, RowStatus
 from ztui.text import clean, mark_name
 from ztui.words import GLYPHS, ROW_STATUS, next_step, sentence
 
-BAR = 20
+BAR = 15
 _BAD = frozenset({Status.FAIL, Status.WARN})
 
 
@@ -97,7 +97,7 @@ def _list_line(phase: PhaseResult) -> Line:
     done = sum(row.status in DONE for row in phase.rows)
     filled = round(phase.percent * BAR)
     card = _card(phase)
-    counts = "  ".join(
+    counts = " ".join(
         f"{GLYPHS[status]} {count}"
         for status in (Status.FAIL, Status.WARN, Status.UNKNOWN)
         if (count := sum(row.counts.get(str(status), 0) for row in phase.rows))
