@@ -254,6 +254,8 @@ def storm(folder: Path, kubeconfig: str, cluster: DemoThread, size: int) -> None
 
 def test_a_full_prompt_is_silent(tmp_path: Path, kubeconfig: str) -> None:
     with ready(tmp_path, kubeconfig) as ztui:
+        ztui.press("1")
+        ztui.until("P1.MAP")
         ztui.press("/")
         ztui.flood(b"ab " * 200)
         ztui.press("\r")
