@@ -28,7 +28,7 @@ from ztui.changes.recovery import recovered
 from ztui.clock import ManualClock, SystemClock
 from ztui.demo.server import DemoThread
 from ztui.engines.incidents import acted
-from ztui.errors import ChangeError, ConnectError, DataError, ForbiddenError, OutcomeUnknownError
+from ztui.errors import ChangeError, ConnectError, DataError, DriftError, ForbiddenError, OutcomeUnknownError
 from ztui.kinds.base import Ref
 from ztui.kinds.incident import Act, Incident, Phase
 from ztui.kinds.told import ActiveViolation, AlertSilence
@@ -197,6 +197,21 @@ async def test_only_what_the_workload_did_against_the_policy_is_resolved(tmp_pat
     assert set(active) == {"policy", "workload", "namespace", "cluster"}
 
 
+async def test_what_was_not_shown_is_not_resolved(tmp_path: Path) -> None:
+    active = [violation(id="mine-1")]
+
+    async def central(request: web.Request) -> web.Response:
+        assert request.method == "GET"
+        return web.Response(body=listed(*active), content_type="application/json")
+
+    write = Write(ActiveViolation, SHELL, "delete")
+    async with hand(tmp_path, central) as (writer, _):
+        live = await writer.read(write)
+        active.append(violation(id="mine-2"))
+        with pytest.raises(DriftError):
+            await writer.send(write, live, "c1")
+
+
 async def test_a_token_that_only_reads_is_told_what_it_lacks(tmp_path: Path) -> None:
     async def central(request: web.Request) -> web.Response:
         if request.method == "PATCH":
@@ -221,8 +236,10 @@ async def test_an_id_that_is_more_than_one_is_never_a_path(tmp_path: Path, name:
     silence = Write(AlertSilence, msgspec.structs.replace(BUSY, uid=name), "delete")
     async with hand(tmp_path, answers) as (writer, _):
         if name:  # a violation without an id tells nothing at all
+            resolve = Write(ActiveViolation, SHELL, "delete")
+            live = await writer.read(resolve)
             with pytest.raises(DataError, match="an id cannot be used"):
-                await writer.send(Write(ActiveViolation, SHELL, "delete"), None, "c1")
+                await writer.send(resolve, live, "c1")
         with pytest.raises(DataError, match="an id cannot be used"):
             await writer.send(silence, None, "c1")
 

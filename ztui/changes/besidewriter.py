@@ -18,9 +18,9 @@ import msgspec
 
 from ztui.changes.writer import Live, Sent
 from ztui.clock import Clock
-from ztui.errors import ChangeError, ConnectError, DataError, ForbiddenError, OutcomeUnknownError
+from ztui.errors import ChangeError, ConnectError, DataError, DriftError, ForbiddenError, OutcomeUnknownError
 from ztui.kinds.alert import Violation
-from ztui.kinds.base import Kind, Ref, instant
+from ztui.kinds.base import DECODE_ERRORS, Kind, Ref, instant
 from ztui.kinds.told import ActiveViolation, AlertSilence
 from ztui.recipes.base import Write
 from ztui.sources.acs import NAME as CENTRAL
@@ -98,7 +98,7 @@ class BesideWriter:
         if dry_run:
             raise ChangeError("nothing is tried out there", where=str(write.ref))
         if write.kind is ActiveViolation:
-            return await self._resolve(write.ref)
+            return await self._resolve(write.ref, live)
         if write.verb == "delete":
             await self._ask(ALERT_MANAGER, "DELETE", f"/api/v2/silence/{_id(write.ref.uid)}", write.ref)
             return Sent(await self.read(write))
@@ -129,12 +129,16 @@ class BesideWriter:
         answer = await self._ask(ALERT_MANAGER, "POST", "/api/v2/silences", write.ref, body)
         try:
             made = msgspec.json.decode(answer, type=_Made).silence_id
-        except msgspec.MsgspecError as error:
+        except DECODE_ERRORS as error:
             raise OutcomeUnknownError("the answer cannot be read", where=str(write.ref), why=str(error)) from error
         return Sent(_live(made, write.ref.name, now, ends, change))
 
-    async def _resolve(self, ref: Ref) -> Sent:
-        for name in await self._violations(ref):
+    async def _resolve(self, ref: Ref, live: Live | None) -> Sent:
+        """Resolve what was shown. Raises DriftError where it is not the same any more."""
+        ids = await self._violations(ref)
+        if live is None or _print(ids) != live.print:
+            raise DriftError("changed since the preview", where=str(ref), next="look at the new preview")
+        for name in ids:
             await self._ask(CENTRAL, "PATCH", f"/v1/alerts/{_id(name)}/resolve", ref, {})
         return Sent(None)
 
@@ -143,7 +147,7 @@ class BesideWriter:
         answer = await self._ask(ALERT_MANAGER, "GET", "/api/v2/silences", ref)
         try:
             told = msgspec.json.decode(answer, type=list[_Silence])
-        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        except DECODE_ERRORS as error:
             raise DataError("the silences cannot be read", where=ALERT_MANAGER, why=str(error)) from error
         wanted = frozenset({("alertname", ref.name), ("namespace", ref.namespace)})
         mine = [
@@ -193,6 +197,10 @@ class BesideWriter:
             )
         except ForbiddenError as error:
             raise _forbidden(name, error) from error
+        except DataError as error:
+            if not writes:
+                raise
+            raise OutcomeUnknownError("the answer cannot be read", where=str(ref), why=error.why) from error
         except ConnectError as error:
             if not writes or error.status == 429:
                 raise
