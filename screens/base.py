@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from screens.app import ZtuiApp
 
 WIDE = 104
-VERY_WIDE = 160
 """Columns from which a screen uses its wide form."""
+
+VERY_WIDE = 160
+"""Columns from which a table shows what else it has."""
 
 Place = tuple[Callable[..., "FrameScreen"], tuple[Hashable, ...]]
 """A main screen: what makes it, and of what. Two with the same place are one."""

@@ -242,11 +242,11 @@ class Desk:
 
         A Vault takes credentials back by and by.
         """
-        told = [step for step in preview.steps if step.write.kind.SOURCE in {"vault", "beside"}]
+        told = [step for step in preview.steps if step.write.kind.SOURCE != "cluster"]
         for step in told:
             while not await self._is_seen(step):
                 await self._clock.sleep(LOOK_S)
-        if told:
+        if any(step.write.kind.SOURCE == "vault" for step in told):
             self._core.look_again(vaults=True)
 
     async def _is_seen(self, step: Step) -> bool:
@@ -278,7 +278,7 @@ class Desk:
         if not write.can_be_tried:
             if live is None and not write.creates:
                 return Step(write, live, problem="there is nothing of that there", refused=True)
-            there = live is not None and write.creates and write.kind.SOURCE == "beside"
+            there = live is not None and write.creates
             return Step(write, live, problem="there is one already" if there else "", refused=there)
         try:
             return Step(write, live, await self._writer.send(write, live, "preview", dry_run=True))

@@ -12,7 +12,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 from aiohttp import web
@@ -251,30 +251,29 @@ class Telemetry:
             yield {**labels, _POLICY: "mutual_tls" if is_mutual else "none"}, count
 
     def hours(self, query: str) -> Iterator[tuple[dict[str, str], list[tuple[int, float]]]]:
-        """The same calls hour by hour, up to the last full hour."""
+        """The calls by the called end hour by hour, up to the last full hour."""
         if "requests" not in query:
             return
         last = int(self._cluster.store.now().timestamp()) // 3600
+        for labels, told in self._called(_shares):
+            yield labels, [((last - ago) * 3600, told[ago]) for ago in reversed(range(_HOURS))]
+
+    def _day(self, *, is_before: bool) -> Iterator[Series]:
+        """The calls by the called end, today or the day before."""
+        for labels, (count,) in self._called(lambda source: [_DAY_BEFORE.get(source, 1.0) if is_before else 1.0]):
+            yield labels, count
+
+    def _called(self, spread: Callable[[tuple[str, str]], list[float]]) -> Iterator[tuple[dict[str, str], list[float]]]:
+        """What each workload was sent, and how: the calls of a day times what they are spread to, by who calls."""
         sums: dict[tuple[str, str, str], list[float]] = {}
         for labels, count in self._calls():
             source = (labels["source_workload_namespace"], labels["source_workload"])
             at = (labels["destination_workload_namespace"], labels["destination_workload"], labels[_POLICY])
-            told = sums.setdefault(at, [0.0] * _HOURS)
-            for ago, share in enumerate(_shares(source)):
-                told[_HOURS - 1 - ago] += count * share
+            shares = spread(source)
+            told = sums.setdefault(at, [0.0] * len(shares))
+            sums[at] = [total + count * share for total, share in zip(told, shares, strict=True)]
         for (namespace, name, policy), told in sums.items():
-            labels = {"destination_workload_namespace": namespace, "destination_workload": name, _POLICY: policy}
-            yield labels, [((last - _HOURS + 1 + at) * 3600, value) for at, value in enumerate(told)]
-
-    def _day(self, *, is_before: bool) -> Iterator[Series]:
-        """The same calls by the called end, today or the day before."""
-        sums: dict[tuple[str, str, str], float] = {}
-        for labels, count in self._calls():
-            source = (labels["source_workload_namespace"], labels["source_workload"])
-            at = (labels["destination_workload_namespace"], labels["destination_workload"], labels[_POLICY])
-            sums[at] = sums.get(at, 0.0) + count * (_DAY_BEFORE.get(source, 1.0) if is_before else 1.0)
-        for (namespace, name, policy), count in sums.items():
-            yield {"destination_workload_namespace": namespace, "destination_workload": name, _POLICY: policy}, count
+            yield {"destination_workload_namespace": namespace, "destination_workload": name, _POLICY: policy}, told
 
     def _flows(self) -> Iterator[Series]:
         """The calls of the story between pods whose flows a collector sees."""

@@ -55,8 +55,8 @@ def measures_of(view: View, name: str) -> tuple[Measure, ...]:
     people = [Ref("user.openshift.io", "User", "", who) for who in found.principals if not who.startswith("system:")]
     targets = (*found.things[:THINGS], *people[:_PEOPLE])
     measures = {key_of(item): item for target in targets for item in containment(view, target)}
-    last = (Measure("close", item.recipe, item.on, item.why, item.works) for item in endings(found))
-    return (*measures.values(), *{key_of(item): item for item in last}.values())
+    measures |= {key_of(item): item for item in endings(found)}
+    return tuple(measures.values())
 
 
 def fused_in(state: State) -> frozenset[str]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from ztui.checks.base import Reason
 from ztui.kinds.base import Ref
 from ztui.kinds.incident import Incident
 from ztui.kinds.told import ActiveViolation, AlertSilence
-from ztui.recipes.base import Draft, Note, Question, Write, note, recipe, ref_to, refused
+from ztui.recipes.base import Draft, Question, Write, note, recipe, ref_to, refused
+from ztui.recipes.contain import Measure
 from ztui.view import View
 
 NO_HOURS: Final = Reason("no-silence-hours", "{hours} is no number of hours from 1 to {most}")
@@ -34,16 +33,7 @@ AFTER: Final = frozenset({"contained", "eradicated"})
 _HOURS: Final = Question("hours", f"for how many hours, at most {HOURS_MOST}", "4")
 
 
-class Ending(msgspec.Struct, frozen=True):
-    """One thing to end: by which recipe, what, and why. Where it ``works`` not, ``why`` says that."""
-
-    recipe: str
-    on: Ref
-    why: Note
-    works: bool = True
-
-
-def endings(found: Incident) -> Iterator[Ending]:
+def endings(found: Incident) -> Iterator[Measure]:
     """What still tells of an incident that is contained, in the order in which it was told."""
     if found.phase not in AFTER:
         return
@@ -52,11 +42,11 @@ def endings(found: Incident) -> Iterator[Ending]:
         if item.source == "alertmanager":
             on = ref_to(AlertSilence, item.rule, place)
             why = note(FIRES, on, count=item.count) if place else note(NOWHERE, on, alert=item.rule)
-            yield Ending("R-SILENCE", on, why, works=bool(place))
+            yield Measure("close", "R-SILENCE", on, why, works=bool(place))
         elif item.source == "acs":
             on = ref_to(ActiveViolation, ActiveViolation.named(about.kind, about.name, item.rule) if about else item.rule, place)
             why = note(STANDS, on, count=item.count) if place else note(NOBODY, on, policy=item.rule)
-            yield Ending("R-ACS-RESOLVE", on, why, works=bool(place))
+            yield Measure("close", "R-ACS-RESOLVE", on, why, works=bool(place))
 
 
 @recipe(
